@@ -1,0 +1,102 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { randomBytes } = require('node:crypto')
+const fs = require('node:fs')
+const { Client, Server } = require('../..')
+const { Child } = require('./child.js')
+const { within } = require('./deadline.js')
+const { LegacyClient, LegacyServer } = require('./legacy-peer.js')
+
+let counter = 0
+
+/**
+ * A domain that only one test uses. What is opened through it is closed when the test ends, the last
+ * first, and then nothing of it may be left in /tmp.
+ */
+class Domain {
+  #closing = []
+
+  constructor(t) {
+    this.name = `test-${process.pid}-${++counter}-${randomBytes(4).toString('hex')}`
+    this.path = `/tmp/IPC.io.${this.name}`
+    t.after(() => this.#leave())
+  }
+
+  /** A server that is started. */
+  server(handlers, options) {
+    return this.idleServer(handlers, options).start()
+  }
+
+  idleServer(handlers, options) {
+    const server = new Server({ domain: this.name, ...options }, handlers)
+    this.defer(() => within(server.close(), 'the server to close'))
+    return server
+  }
+
+  /** A client that is connected. */
+  async client(name, handlers, options) {
+    const client = this.idleClient(name, handlers, options)
+    await within(client.connect(), `${name} to connect`)
+    return client
+  }
+
+  idleClient(name, handlers, options) {
+    const client = new Client({ domain: this.name, name, ...options }, handlers)
+    this.defer(() => within(client.close(), `${name} to close`))
+    return client
+  }
+
+  async legacyServer(handlers, options) {
+    const server = new LegacyServer({ domain: this.name, ...options }, handlers)
+    this.defer(() => server.close())
+    await within(server.start(), 'the server of 0.6.2 to listen')
+    return server
+  }
+
+  async legacyClient(name, handlers, options) {
+    const client = this.idleLegacyClient(name, handlers, options)
+    await within(client.connect(), `${name} to connect`)
+    return client
+  }
+
+  idleLegacyClient(name, handlers, options) {
+    const client = new LegacyClient({ domain: this.name, name, ...options }, handlers)
+    this.defer(() => client.close())
+    return client
+  }
+
+  /** A process that runs a fixture with the domain's name as its first argument. */
+  spawn(fixture, args = [], options) {
+    const child = new Child(fixture, [this.name, ...args], options)
+    this.defer(() => child.kill())
+    return child
+  }
+
+  /** Has something done when the test ends. */
+  defer(close) {
+    this.#closing.push(close)
+  }
+
+  /** The domain's files that exist: its sockets, and the lock under which servers start. */
+  files() {
+    const own = `IPC.io.${this.name}`
+    const isOwn = file => file === own || file.startsWith(`${own}.`) || file.startsWith(`.${own}.`)
+    return fs.readdirSync('/tmp').filter(isOwn)
+  }
+
+  async #leave() {
+    const failures = []
+    for (const close of this.#closing.reverse()) {
+      await Promise.resolve()
+        .then(close)
+        .catch(error => failures.push(error))
+    }
+    const left = this.files()
+    for (const file of left) fs.rmSync(`/tmp/${file}`, { force: true })
+    if (failures.length) throw failures[0]
+    assert.deepEqual(left, [], 'files are left behind')
+  }
+}
+
+module.exports = { Domain }

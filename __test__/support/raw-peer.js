@@ -1,0 +1,127 @@
+'use strict'
+
+/** A client that speaks protocol 2 by hand, as docs/protocol.md describes it, for what ours never does. */
+
+const { randomBytes } = require('node:crypto')
+const net = require('node:net')
+const { within } = require('./deadline.js')
+const { Inbox } = require('./inbox.js')
+const { Splitter, textOf } = require('./legacy-framing.js')
+
+const HEADER = 18
+
+const KIND = {
+  VOID: 0,
+  ACKNOWLEDGEMENT: 1,
+  SEND: 2,
+  EMIT: 3,
+  BROADCAST: 4,
+  REQUEST: 5,
+  RESPONSE: 6,
+  FAILURE: 7,
+  DISCOVER: 8,
+  CANCEL: 9,
+  GOODBYE: 10,
+}
+
+const FLAG = { REDELIVERED: 1, QUEUED: 2, BYTES: 4 }
+
+/** The bytes of a frame. `fields` may lie, as a peer may. */
+function frameOf(kind, { flags = 0, id = 0, name = '', command = '', payload = '', ...fields } = {}) {
+  const [names, commands, payloads] = [name, command, payload].map(text => Buffer.from(text))
+  const header = Buffer.alloc(HEADER)
+  const length = HEADER - 4 + names.length + commands.length + payloads.length
+  header.writeUInt32LE(fields.length ?? length, 0)
+  header.writeUInt8(kind, 4)
+  header.writeUInt8(flags, 5)
+  header.writeUInt16LE(fields.nameLength ?? names.length, 6)
+  header.writeUInt16LE(fields.commandLength ?? commands.length, 8)
+  header.writeBigUInt64LE(BigInt(id), 10)
+  return Buffer.concat([header, names, commands, payloads])
+}
+
+class RawPeer {
+  #pending = Buffer.alloc(0)
+
+  constructor(path) {
+    this.frames = new Inbox()
+    this.closed = false
+    this.socket = net.connect(path)
+    this.socket.on('error', () => {})
+    this.ended = new Promise(resolve => {
+      this.socket.on('close', () => {
+        this.closed = true
+        resolve()
+      })
+    })
+    this.session = randomBytes(16).toString('hex')
+  }
+
+  /** Goes through the handshake; resolves to the server's answer to it. */
+  async greet(name, hello) {
+    const answered = new Inbox()
+    const splitter = new Splitter()
+    const greeting = bytes => {
+      const [text] = splitter.push(bytes)
+      if (text === undefined) return
+      this.socket.off('data', greeting)
+      this.socket.on('data', rest => this.#read(rest))
+      answered.take(JSON.parse(text))
+      // What stands behind the answer are frames already.
+      this.#read(bytes.subarray(Buffer.byteLength(text)))
+    }
+    this.socket.on('data', greeting)
+    const ipcio = {
+      version: 2,
+      session: this.session,
+      server: null,
+      received: 0,
+      limit: 1 << 28,
+      ...hello,
+    }
+    const handshake = textOf(null, 'handshake', name).replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`)
+    this.socket.write(handshake)
+    const [welcome] = await answered.first(1)
+    return welcome
+  }
+
+  write(bytes) {
+    this.socket.write(bytes)
+  }
+
+  send(kind, fields) {
+    this.write(frameOf(kind, fields))
+  }
+
+  /** Resolves when the server has ended the connection. */
+  end() {
+    return within(this.ended, 'the server to end the connection')
+  }
+
+  close() {
+    this.socket.destroy()
+  }
+
+  #read(bytes) {
+    this.#pending = Buffer.concat([this.#pending, bytes])
+    for (;;) {
+      if (this.#pending.length < HEADER) return
+      const size = 4 + this.#pending.readUInt32LE(0)
+      if (this.#pending.length < size) return
+      const frame = this.#pending.subarray(0, size)
+      this.#pending = this.#pending.subarray(size)
+      const nameEnd = HEADER + frame.readUInt16LE(6)
+      const commandEnd = nameEnd + frame.readUInt16LE(8)
+      this.frames.take({
+        kind: frame.readUInt8(4),
+        flags: frame.readUInt8(5),
+        id: Number(frame.readBigUInt64LE(10)),
+        name: frame.toString('utf8', HEADER, nameEnd),
+        command: frame.toString('utf8', nameEnd, commandEnd),
+        payload: frame.toString('utf8', commandEnd),
+      })
+    }
+  }
+}
+
+module.exports = { RawPeer, KIND, FLAG, frameOf }

@@ -1,0 +1,92 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const test = require('node:test')
+const { Client, Server } = require('..')
+const { Domain } = require('./support/domain.js')
+
+const ESCAPE = '\u001b'
+const BOLD = `${ESCAPE}[1m`
+const DIM = `${ESCAPE}[2m`
+const YELLOW = `${ESCAPE}[33m`
+
+/** Runs a server and a client that say one word to each other, and gives back what they print. */
+async function run(t, manner, env) {
+  const domain = new Domain(t)
+  const child = domain.spawn('verbose.js', [manner], { env: { IPCIO_LOG: '', NO_COLOR: undefined, ...env } })
+  assert.deepEqual(await child.end(), { code: 0, signal: null }, child.stderr)
+  return child
+}
+
+test('verbose can be read and set at any time', () => {
+  for (const Class of [Server, Client]) {
+    assert.equal(new Class().verbose, false)
+    const instance = new Class({ verbose: true })
+    assert.equal(instance.verbose, true)
+    instance.verbose = false
+    assert.equal(instance.verbose, false)
+  }
+})
+
+test('nothing is printed without verbose', async t => {
+  const child = await run(t, 'quiet', { FORCE_COLOR: '1' })
+  assert.equal(child.stdout, '')
+  assert.equal(child.stderr, '')
+})
+
+test('verbose prints what happens, with a title, a subject and details', async t => {
+  const child = await run(t, 'verbose', { FORCE_COLOR: '0' })
+  const printed = child.stdout
+  assert.ok(!printed.includes(ESCAPE), printed)
+  assert.match(printed, /HANDLER EXEC.*spoken/)
+  assert.match(printed, /CONNECT.*talker/)
+  assert.equal(child.stderr, '')
+})
+
+test('verbose is in colour where colour is asked for: bold title, yellow subject, dim details', async t => {
+  const { stdout } = await run(t, 'verbose', { FORCE_COLOR: '1' })
+  const line = stdout.split('\n').find(text => text.includes('HANDLER EXEC') && text.includes('spoken'))
+  assert.ok(line, stdout)
+  for (const code of [BOLD, YELLOW, DIM]) assert.ok(line.includes(code), JSON.stringify(line))
+  const [title, subject] = [line.indexOf('HANDLER EXEC'), line.indexOf('spoken')]
+  assert.ok(
+    line.lastIndexOf(BOLD, title) >= 0 && line.lastIndexOf(YELLOW, subject) > title,
+    JSON.stringify(line),
+  )
+})
+
+test('verbose prints no colour where the output is no terminal', async t => {
+  const { stdout } = await run(t, 'verbose', { FORCE_COLOR: undefined })
+  assert.match(stdout, /HANDLER EXEC/)
+  assert.ok(!stdout.includes(ESCAPE), stdout)
+})
+
+test('verbose that is set later prints from then on, and no longer once it is unset', async t => {
+  const { stdout } = await run(t, 'switched', { FORCE_COLOR: '0' })
+  const told = stdout.split('\n').filter(line => line.includes('HANDLER EXEC'))
+  assert.deepEqual(
+    told.map(line => /spoken|before|after/.exec(line)?.[0]),
+    ['spoken'],
+  )
+})
+
+test('verbose of one instance is not that of another', async t => {
+  const { stdout } = await run(t, 'client-only', { FORCE_COLOR: '0' })
+  assert.match(stdout, /CLIENT/)
+  assert.doesNotMatch(stdout, /HANDLER EXEC.*spoken/)
+})
+
+test('IPCIO_LOG=debug shows the same on stderr, without verbose', async t => {
+  const child = await run(t, 'quiet', { IPCIO_LOG: 'debug' })
+  assert.equal(child.stdout, '')
+  assert.match(child.stderr, /HANDLER EXEC.*spoken/)
+})
+
+test('IPCIO_LOG takes a filter', async t => {
+  for (const filter of ['off', 'error', 'something_else=debug']) {
+    const child = await run(t, 'quiet', { IPCIO_LOG: filter })
+    assert.equal(child.stderr, '', filter)
+  }
+  const child = await run(t, 'quiet', { IPCIO_LOG: 'error,ipcio=debug' })
+  assert.match(child.stderr, /HANDLER EXEC.*spoken/)
+})

@@ -1,0 +1,137 @@
+'use strict'
+
+const { number } = require('./figures')
+
+// What the figures have to be. Each goal names the figures it needs; without them, in a run of less,
+// it is left out.
+const GOALS = [
+  best('roundtrip', 'p50', 6, 'one request at a time: p50 at most 1/6 of the best other'),
+  best('roundtrip', 'p99', 1, 'one request at a time: p99 no worse than the best other'),
+  floor('roundtrip', 'p50', 1, 'one request at a time, busyPoll: 0: p50 at most the floor’s', 'ipcio-nopoll'),
+  floor('roundtrip-one-cpu', 'p50', 1 / 1.1, 'both ends on one CPU: p50 at most 1.1 times the floor’s'),
+  floor('relay', 'p50', 1, 'client to client: faster than the floor relaying'),
+  relayed(2.5, 'client to client: at most 2.5 times the direct one'),
+  best('send', 'rate', 3, 'one-way: 3 times the best library’s rate', 'library'),
+  floor('send', 'rate', 2.5, 'one-way: 2.5 times the floor’s rate'),
+  best('flight', 'rate', 3, '1,000 in flight: 3 times the best library’s rate', 'library'),
+  floor('flight', 'rate', 2, '1,000 in flight: 2 times the floor’s rate'),
+  ...['1k', '16k', '1m', '64m'].map(size =>
+    floor(`json-${size}`, 'bytes', 1, `JSON of ${size.toUpperCase()}B: at least the floor’s bytes a second`),
+  ),
+  ...['1m', '64m'].flatMap(size => [
+    best(
+      `bytes-${size}`,
+      'bytes',
+      2,
+      `Buffers of ${size.toUpperCase()}B: 2 times the best library’s bytes a second`,
+      'library',
+    ),
+    bare(
+      `bytes-${size}`,
+      0.5,
+      `Buffers of ${size.toUpperCase()}B: at least half of what a bare socket carries`,
+    ),
+  ]),
+  best('broadcast', 'rate', 3, 'broadcast: 3 times the best library’s rate', 'library'),
+  atMost('crowd', 'memory', 16, 'KB', 'a crowd: at most 16 KB of the server’s memory each'),
+  atMost('crowd', 'ratio', 1.2, '×', 'a crowd: one more client within 1.2 times of being alone'),
+  atMost('queue', 'native', 100, 'B', 'a queue: at most 100 bytes each outside JavaScript above the text'),
+  atMost('queue', 'heap', 300, 'B', 'a queue: at most 300 bytes each in JavaScript'),
+  atLeast('queue', 'rate', 500_000, '/s', 'a queue: drained at 500,000 a second'),
+  atMost('idle', 'calls', 0, '', 'idle: no wake-ups'),
+  ...[100, 1000].map(rate =>
+    against(
+      `paced-${rate}`,
+      'busy',
+      1 / 1.1,
+      `${number(rate)} round trips a second: at most 1.1 times the CPU time of busyPoll: 0`,
+    ),
+  ),
+  atMost('startup', 'time', 10, 'ms', 'require(): at most 10 ms'),
+  atMost('startup', 'binary', 2, 'MB', 'binary: under 2 MB'),
+]
+
+function check(results) {
+  return GOALS.map(goal => goal(results)).filter(Boolean)
+}
+
+// So many times better than each of the others, of one kind or of any.
+function best(traffic, key, times, text, kind) {
+  return ({ traffic: tables, peers }) => {
+    const others = Object.keys(tables[traffic]?.peers ?? {}).filter(
+      name => peers[name].kind !== 'ours' && (!kind || peers[name].kind === kind),
+    )
+    const compared = others.map(name => better(tables[traffic], key, 'ipcio', name)).filter(Number.isFinite)
+    if (compared.length === 0) return undefined
+    return verdict(text, Math.min(...compared), times)
+  }
+}
+
+function floor(traffic, key, times, text, ours = 'ipcio') {
+  return ({ traffic: tables }) => verdict(text, better(tables[traffic], key, ours, 'floor'), times)
+}
+
+function against(traffic, key, times, text) {
+  return ({ traffic: tables }) => verdict(text, better(tables[traffic], key, 'ipcio', 'ipcio-nopoll'), times)
+}
+
+function bare(traffic, share, text) {
+  return results => {
+    const figure = median(results.traffic[traffic], 'bytes', 'ipcio')
+    const limit = results.limit?.stream?.median
+    if (!Number.isFinite(figure / limit)) return undefined
+    return { text, met: figure / limit >= share, measured: `${number((figure / limit) * 100)} %` }
+  }
+}
+
+// With fewer CPUs than processes it says what the scheduler does, not what the relay costs.
+function relayed(times, text) {
+  return ({ traffic: tables, run }) => {
+    const figure = median(tables.relay, 'p50', 'ipcio') / median(tables.roundtrip, 'p50', 'ipcio')
+    if (!Number.isFinite(figure)) return undefined
+    if (run.places.free < 3) return { text, measured: `untested (${number(figure)}×): it takes three CPUs` }
+    return { text, met: figure <= times, measured: `${number(figure)}×` }
+  }
+}
+
+function atMost(traffic, key, most, unit, text) {
+  return ({ traffic: tables }) => {
+    const figure = median(tables[traffic], key, 'ipcio')
+    return Number.isFinite(figure)
+      ? { text, met: figure <= most, measured: `${number(figure)} ${unit}`.trim() }
+      : undefined
+  }
+}
+
+function atLeast(traffic, key, least, unit, text) {
+  return ({ traffic: tables }) => {
+    const figure = median(tables[traffic], key, 'ipcio')
+    return Number.isFinite(figure)
+      ? { text, met: figure >= least, measured: `${number(figure)} ${unit}`.trim() }
+      : undefined
+  }
+}
+
+function verdict(text, measured, times) {
+  if (!Number.isFinite(measured)) return undefined
+  return { text, met: measured >= times, measured: `${number(measured)}×` }
+}
+
+// How many times better `ours` is than `other`: the median over the rounds of the ratio in each.
+function better(table, key, ours, other) {
+  const column = table?.columns.find(one => one.key === key)
+  const mine = table?.peers[ours]?.samples
+  const theirs = table?.peers[other]?.samples
+  if (!mine || !theirs) return NaN
+  const ratios = mine
+    .map((sample, round) =>
+      column.better === 'less' ? theirs[round]?.[key] / sample[key] : sample[key] / theirs[round]?.[key],
+    )
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b)
+  return ratios[ratios.length >> 1] ?? NaN
+}
+
+const median = (table, key, peer) => table?.peers[peer]?.figures[key]?.median ?? NaN
+
+module.exports = { check }

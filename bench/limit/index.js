@@ -1,0 +1,42 @@
+'use strict'
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+
+const { summary } = require('../statistics')
+
+const SOURCE = path.join(__dirname, 'limit.c')
+const PROGRAM = path.join(__dirname, 'limit')
+const MB = 1024 * 1024
+
+// What the machine allows: a program in C on a bare socket, built when it is first needed. Without
+// a compiler, or elsewhere than on Linux, nothing.
+function measure({ server, client }, { quick, rounds }) {
+  if (process.platform !== 'linux' || !build()) return undefined
+  const trips = quick ? 20_000 : 200_000
+  const bytes = (quick ? 256 : 2048) * MB
+  const cpus = [client, server]
+  const samples = Array.from({ length: rounds }, () => ({
+    spin: server === client ? undefined : run('spin', trips, ...cpus).p50 / 1000,
+    block: run('block', trips / 4, ...cpus).p50 / 1000,
+    stream: run('stream', bytes, MB, ...cpus).bytes / MB,
+  }))
+  const of = key => (samples[0][key] === undefined ? undefined : summary(samples.map(sample => sample[key])))
+  return { spin: of('spin'), block: of('block'), stream: of('stream') }
+}
+
+function build() {
+  if (fs.existsSync(PROGRAM) && fs.statSync(PROGRAM).mtimeMs > fs.statSync(SOURCE).mtimeMs) return true
+  return (
+    spawnSync('cc', ['-O2', '-Wall', '-Wextra', '-o', PROGRAM, SOURCE], { stdio: 'inherit' }).status === 0
+  )
+}
+
+function run(...words) {
+  const { stdout, stderr, status } = spawnSync(PROGRAM, words.map(String), { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(stdout)
+}
+
+module.exports = { measure }

@@ -1,0 +1,100 @@
+'use strict'
+
+const { number } = require('./figures')
+
+function heading({ machine, run }) {
+  const where = run.pinned
+    ? `server on CPU ${run.places.server}, client on CPU ${run.places.client}`
+    : 'not kept on CPUs of their own: there is no taskset here'
+  return [
+    `${machine.cpu}, ${machine.cpus} CPUs${machine.virtual ? ' (virtual)' : ''}, ${machine.system}, Node ${machine.node}`,
+    `${where}; ${run.rounds} ${run.rounds === 1 ? 'round' : 'rounds'}; ${machine.date}`,
+    ...(run.quick ? ['Quick: shows that all works, not how fast it is, and with smaller numbers than the titles say.'] : []),
+    '',
+    '',
+  ].join('\n')
+}
+
+function limits({ limit }) {
+  if (!limit) return ''
+  const { spin, block, stream } = limit
+  return [
+    'A bare Unix socket, in C',
+    ...(spin ? [`  round trip, spinning   ${number(spin.median)} µs`] : []),
+    `  round trip, blocking   ${number(block.median)} µs`,
+    `  streaming              ${number(stream.median)} MB/s`,
+    '',
+    '',
+  ].join('\n')
+}
+
+// Medians of all columns; of the first also the lowest and highest round, and how many times better
+// ours is, round by round.
+function table({ title, columns, peers }, results) {
+  const shown = columns.filter(
+    ({ key, sparse }) => !sparse || Object.values(peers).some(row => row.figures[key]?.high > 0),
+  )
+  const [main] = shown
+  const anyRatio = Object.values(peers).some(row => row.ratio)
+  const head = [
+    '',
+    ...shown.flatMap(column => [caption(column), ...(column === main ? ['low … high'] : [])]),
+    ...(anyRatio ? ['ipcio is better by'] : []),
+  ]
+  const rows = Object.entries(peers).map(([name, row]) => {
+    const { label, inOrder } = results.peers[name]
+    const own = inOrder ? `${label} °` : label
+    if (row.missing) return [own, `— ${row.missing.split('\n')[0]}`]
+    return [
+      own,
+      ...shown.flatMap(({ key }) => {
+        const figure = row.figures[key]
+        const cell = figure ? number(figure.median) : ''
+        return key === main.key
+          ? [cell, figure ? `${number(figure.low)} … ${number(figure.high)}` : '']
+          : [cell]
+      }),
+      ...(anyRatio ? [row.ratio ? ratio(row.ratio) : ''] : []),
+    ]
+  })
+  return `${title}\n${align([head, ...rows])}\n`
+}
+
+function ending({ goals, run }) {
+  const lines = []
+  lines.push(
+    '° has messages but no requests: the answers are taken to come in the order of the questions',
+    '',
+  )
+  if (goals.length > 0) {
+    const width = Math.max(...goals.map(goal => goal.text.length))
+    lines.push('Goals')
+    for (const { met, text, measured } of goals) {
+      lines.push(`  ${met === undefined ? '?' : met ? '✔' : '✘'} ${text.padEnd(width)}  ${measured}`)
+    }
+    lines.push('')
+  }
+  if (run.seconds) lines.push(`${run.seconds} s`)
+  return `${lines.join('\n')}\n`
+}
+
+const caption = ({ label, unit }) => (unit && !label.endsWith(unit) ? `${label}, ${unit}` : label)
+
+function ratio({ median, low, high, count }) {
+  const middle = `${number(median)}×`
+  return count > 1 ? `${middle} (${number(low)} … ${number(high)})` : middle
+}
+
+function align(rows) {
+  const [head] = rows
+  const whole = rows.filter(row => row.length === head.length) // others are a sentence
+  const widths = head.map((_, i) => Math.max(...whole.map(row => row[i].length)))
+  widths[0] = Math.max(...rows.map(row => row[0].length))
+  const line = row => {
+    if (row.length < head.length) return `${row[0].padEnd(widths[0])}   ${row[1]}`
+    return row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('   ')
+  }
+  return `${rows.map(row => `  ${line(row)}`.trimEnd()).join('\n')}\n`
+}
+
+module.exports = { heading, limits, table, ending }

@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+
+'use strict'
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { parseArgs } = require('node:util')
+
+const { installDependencies } = require('../scripts/dependencies.js')
+
+const HELP = `node bench/run.js [--quick] [--only traffic,…] [--peers peer,…] [--rounds n] [--list] [--redraw]
+  --quick    short samples, one round: whether all works, not how fast it is
+  --only     only these kinds of traffic
+  --peers    only these peers
+  --rounds   how often each peer is measured (5)
+  --list     the names of traffic and peers
+  --redraw   no measuring: the tables and pictures from bench/results.json
+
+A complete run writes bench/results.json, docs/benchmarks.svg and docs/flat-cost.svg, any other the
+same files into bench/last/.
+`
+
+const HERE = __dirname
+
+main().catch(error => {
+  process.stderr.write(`${error.stack}\n`)
+  process.exitCode = 1
+})
+
+async function main() {
+  const options = parse()
+  if (options.help) return void process.stdout.write(HELP)
+  if (options.redraw) return redraw()
+  installDependencies(HERE)
+  const { peers, byName } = require('./peers')
+  const { traffic } = require('./traffic')
+  if (options.list) return list(traffic, peers)
+  const chosen = {
+    traffic: options.only ? options.only.map(name => find(traffic, name)) : traffic,
+    peers: options.peers ? options.peers.map(byName) : peers,
+  }
+  const complete = !options.quick && !options.only && !options.peers
+  const { measureAll } = require('./measure')
+  const results = await measureAll(chosen, options)
+  write(
+    results,
+    complete ? path.join(HERE, '..', 'docs') : path.join(HERE, 'last'),
+    complete ? HERE : path.join(HERE, 'last'),
+  )
+}
+
+function parse() {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      rounds: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      redraw: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const names = text => text?.split(',').filter(Boolean)
+  return {
+    ...values,
+    only: names(values.only),
+    peers: names(values.peers),
+    rounds: values.rounds ? Number(values.rounds) : undefined,
+  }
+}
+
+function find(traffic, name) {
+  const found = traffic.find(one => one.name === name)
+  if (!found) throw new Error(`no traffic "${name}": there is ${traffic.map(one => one.name).join(', ')}`)
+  return found
+}
+
+function list(traffic, peers) {
+  for (const { name, title } of traffic) process.stdout.write(`${name.padEnd(18)} ${title}\n`)
+  process.stdout.write('\n')
+  for (const { name, label } of peers) process.stdout.write(`${name.padEnd(18)} ${label}\n`)
+}
+
+function redraw() {
+  const results = JSON.parse(fs.readFileSync(path.join(HERE, 'results.json'), 'utf8'))
+  const report = require('./report')
+  for (const table of Object.values(results.traffic)) process.stdout.write(report.table(table, results))
+  process.stdout.write(report.ending(results))
+  write(results, path.join(HERE, '..', 'docs'))
+}
+
+function write(results, pictures, figures) {
+  const { bars } = require('./chart')
+  const { plots } = require('./plot')
+  fs.mkdirSync(pictures, { recursive: true })
+  if (figures) save(path.join(figures, 'results.json'), `${JSON.stringify(results, null, 1)}\n`)
+  save(path.join(pictures, 'benchmarks.svg'), bars(results))
+  save(path.join(pictures, 'flat-cost.svg'), plots(results))
+}
+
+function save(file, content) {
+  if (!content) return
+  fs.writeFileSync(file, content)
+  process.stdout.write(`${path.relative(process.cwd(), file)}\n`)
+}

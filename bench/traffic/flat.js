@@ -1,0 +1,148 @@
+'use strict'
+
+const { nextTurn, now } = require('../clock')
+const { Crew } = require('../crew')
+const { median } = require('../statistics')
+const { meet } = require('./sides')
+const { small } = require('./message')
+
+const PER_TURN = 1000
+
+// The same cost over growing numbers of what might make it grow. The figure in the table is how many
+// times more the last point costs than the cheapest before it; the plot shows all of them.
+const flat = [
+  curve({
+    name: 'flat-queued',
+    title: 'Cost of a one-way message, by how many are sent at once',
+    axis: 'messages sent at once',
+    unit: 'µs a message',
+    points: { full: [1, 10, 100, 1000, 10_000, 100_000, 1_000_000], quick: [1, 100, 10_000] },
+    peers: ['floor', 'ipcio', 'ipcio-thread'],
+    async series(parent, points, { places }) {
+      return withCrew(parent, async crew => {
+        const { client } = await meet(crew, places, { uses: 'send' })
+        const costs = []
+        await client.call('flat.queued', { count: 1000, times: 50 })
+        for (const count of points) {
+          costs.push(
+            await client.call('flat.queued', {
+              count,
+              times: Math.max(3, Math.min(300, 100_000 / count)),
+            }),
+          )
+        }
+        return costs
+      })
+    },
+  }),
+  curve({
+    name: 'flat-clients',
+    title: 'Round trip, by how many clients are connected',
+    axis: 'clients connected',
+    unit: 'µs a round trip',
+    points: { full: [1, 10, 100, 1000, 10_000], quick: [1, 10, 100] },
+    peers: ['floor', 'ipcio', 'ipcio-thread'],
+    async series(parent, points, { places, quick }) {
+      return withCrew(parent, async crew => {
+        const { client } = await meet(crew, places, { uses: 'crowd' })
+        const others = await crew.start('crowd', places.client)
+        const costs = []
+        let connected = 1
+        for (const count of points) {
+          await others.call('crowd.connect', { path: crew.path, from: connected, to: count })
+          connected = count
+          costs.push((await client.call('roundtrip.pingPong', { warm: 2000, time: quick ? 50 : 500 })).p50)
+        }
+        return costs
+      })
+    },
+  }),
+  curve({
+    name: 'flat-handlers',
+    title: 'Request, by how many handlers the server has',
+    axis: 'handlers',
+    unit: 'µs a request, 100 in flight',
+    points: { full: [1, 10, 100, 1000, 10_000], quick: [1, 10, 100] },
+    peers: ['ipcio', 'ipcio-thread'],
+    async series(parent, points, { places, quick }) {
+      const costs = []
+      for (const commands of points) {
+        const cost = await withCrew(parent, async crew => {
+          const { client } = await meet(crew, places, { uses: 'handlers', commands })
+          await client.call('flat.commands', { commands, total: 20_000 })
+          return client.call('flat.commands', { commands, total: quick ? 10_000 : 100_000 })
+        })
+        costs.push(cost)
+      }
+      return costs
+    },
+  }),
+]
+
+function curve({ series, points, unit, ...rest }) {
+  return {
+    ...rest,
+    unit,
+    feature: 'roundtrip',
+    rounds: 3,
+    limit: 180_000,
+    columns: [
+      { key: 'growth', label: 'last / cheapest before', unit: '×', better: 'less' },
+      { key: 'last', label: 'last', unit: 'µs', better: 'less' },
+    ],
+    async measure(crew, how) {
+      const at = how.quick ? points.quick : points.full
+      const costs = await series(crew, at, how)
+      const last = costs.at(-1)
+      return {
+        points: at.map((x, i) => [x, costs[i]]),
+        last,
+        growth: last / Math.min(...costs.slice(0, -1)),
+      }
+    },
+  }
+}
+
+async function withCrew(parent, use) {
+  const crew = await Crew.open(parent.peer, parent)
+  try {
+    return await use(crew)
+  } finally {
+    await crew.stop()
+  }
+}
+
+const parts = {
+  // So many handed over, as fast as turns allow, until the last is acknowledged.
+  async queued(here, { count, times }) {
+    here.sent ??= 0
+    const costs = []
+    for (let i = 0; i < times; i++) {
+      const start = now()
+      let last
+      for (let sent = 0; sent < count; ) {
+        for (const end = Math.min(sent + PER_TURN, count); sent < end; sent++)
+          last = here.client.send(small(here.sent++))
+        if (sent < count) await nextTurn()
+      }
+      await last
+      costs.push(((now() - start) * 1000) / count)
+    }
+    return median(costs)
+  },
+
+  async commands({ client }, { commands, total }) {
+    const start = now()
+    let asked = 0
+    const asker = async () => {
+      while (asked < total) {
+        const n = asked++
+        await client.command(`command${(n * 7919) % commands}`, small(n))
+      }
+    }
+    await Promise.all(Array.from({ length: 100 }, asker))
+    return ((now() - start) * 1000) / total
+  },
+}
+
+module.exports = { traffic: flat, parts }

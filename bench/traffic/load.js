@@ -1,0 +1,87 @@
+'use strict'
+
+const { Crew } = require('../crew')
+const { byName } = require('../peers')
+const { latencies } = require('../statistics')
+const { meet, metered } = require('./sides')
+const { small } = require('./message')
+
+const COLUMNS = [
+  { key: 'p50', label: 'p50', unit: 'µs', better: 'less' },
+  { key: 'p99', label: 'p99', unit: 'µs', better: 'less' },
+  { key: 'p999', label: 'p99.9', unit: 'µs', better: 'less' },
+  { key: 'rate', label: 'requests/s', unit: '/s', better: 'more' },
+  { key: 'cpu', label: 'CPU each', unit: 'µs', better: 'less' },
+]
+
+const load = {
+  name: 'load',
+  title: 'Latency under load: requests at half of the maximum rate of each, open loop',
+  feature: 'flight',
+  columns: COLUMNS,
+  async measure(crew, how) {
+    const sides = await meet(crew, how.places, { uses: 'flight' })
+    return openLoop(sides, (await maximum(sides, how)) / 2, how)
+  },
+}
+
+const sameLoad = {
+  name: 'load-same',
+  slow: true,
+  title: "Latency under load: everybody at half of the floor's maximum rate, open loop",
+  feature: 'flight',
+  columns: COLUMNS,
+  async measure(crew, how) {
+    how.shared.floorRate ??= await floorMaximum(crew, how)
+    const sides = await meet(crew, how.places, { uses: 'flight' })
+    const own = await maximum(sides, how) // warms up as much as the other does
+    if (own < how.shared.floorRate / 2) throw new Error(`carries only ${Math.round(own)} a second`)
+    return openLoop(sides, how.shared.floorRate / 2, how)
+  },
+}
+
+async function maximum({ client }, { quick }) {
+  await client.call('flight.requests', { time: quick ? 80 : 500 })
+  return (await client.call('flight.requests', { time: quick ? 100 : 1000 })).rate
+}
+
+async function floorMaximum(parent, how) {
+  const crew = await Crew.open(byName('floor'), parent)
+  try {
+    return await maximum(await meet(crew, how.places, { uses: 'flight' }), how)
+  } finally {
+    await crew.stop()
+  }
+}
+
+const openLoop = (sides, rate, { quick }) =>
+  metered(sides, () => sides.client.call('load.ask', { rate, time: quick ? 150 : 3000 }))
+
+const parts = {
+  // Each request has a moment at which it is due, and its time counts from there, however late this
+  // loop comes to send it: what waits behind a slow answer is not left out.
+  ask({ client }, { rate, time }) {
+    return new Promise((resolve, reject) => {
+      const total = Math.round((rate * time) / 1000)
+      const taken = new Float64Array(total)
+      const start = performance.now()
+      const due = n => start + (n * 1000) / rate
+      let sent = 0
+      let answered = 0
+      const ask = n => {
+        client.request(small(n)).then(() => {
+          taken[n] = (performance.now() - due(n)) * 1000
+          if (++answered === total) resolve({ ...latencies(taken), rate, messages: total })
+        }, reject)
+      }
+      const turn = () => {
+        const passed = performance.now()
+        while (sent < total && due(sent) <= passed) ask(sent++)
+        if (sent < total) setImmediate(turn)
+      }
+      turn()
+    })
+  },
+}
+
+module.exports = { traffic: [load, sameLoad], parts }

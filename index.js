@@ -1,0 +1,6 @@
+'use strict'
+
+const { Client } = require('./lib/client.js')
+const { Server } = require('./lib/server.js')
+
+module.exports = { Client, Server }

@@ -1,0 +1,302 @@
+'use strict'
+
+const { EventEmitter } = require('node:events')
+const native = require('./binding.js')
+const { Core, checkCommand, encode } = require('./core.js')
+const { closedError, errorFrom, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
+const { describe, nativeOptions } = require('./options.js')
+const { PromiseQueue } = require('./promises.js')
+const { Socket } = require('./socket.js')
+
+// Kinds of events: see `src/node/batch.rs`.
+const REJECTED = 4
+const CONNECTED = 5
+const DISCONNECTED = 6
+const REFUSED = 7
+const CLOSED = 12
+
+// Kinds of messages: see `src/protocol/frame.rs`.
+const SEND = 2
+const EMIT = 3
+const BROADCAST = 4
+const REQUEST = 5
+const DISCOVER = 8
+
+/** Failures that the server speaks of, as opposed to those of a handler. */
+const SERVER_FAILURES = new Set([
+  'ERR_IPC_CLIENT_LEFT',
+  'ERR_IPC_MESSAGE_TOO_LARGE',
+  'ERR_IPC_NO_SUCH_CLIENT',
+  'ERR_IPC_NO_SUCH_COMMAND',
+])
+
+/** A client of a domain. Its documentation is in `index.d.ts`. */
+class Client extends EventEmitter {
+  #native
+  #core
+  #domain
+  #peer
+  #connecting = null
+  #closing = null
+  #discovery = null
+  #oneWay = new PromiseQueue()
+  #deliveries = new Map()
+  #lastRequest = 0
+
+  constructor(options, handlers) {
+    super()
+    const checked = nativeOptions(options)
+    this.#domain = checked.domain
+    this.#native = refusable(() => new native.Client(checked))
+    this.#peer = this.#socket()
+    this.#core = new Core(this, this.#native, this.#listener(), checked.verbose)
+    if (handlers !== undefined && handlers !== null) this.addHandlers(handlers)
+  }
+
+  get verbose() {
+    return this.#core.verbose
+  }
+
+  set verbose(value) {
+    this.#core.verbose = value
+  }
+
+  get name() {
+    return this.#peer.name
+  }
+
+  get domain() {
+    return this.#domain
+  }
+
+  get uuid() {
+    return this.#peer.uuid
+  }
+
+  isConnected() {
+    return this.#native.isConnected
+  }
+
+  isStarted() {
+    return this.#native.isStarted
+  }
+
+  addHandlers(handlers) {
+    this.#core.addHandlers(handlers)
+    return this
+  }
+
+  connect() {
+    refusable(() => this.#native.connect(this.#core.onEvents))
+    return new Promise((resolve, reject) => {
+      this.#connecting = { resolve, reject }
+      this.#core.plan()
+    })
+  }
+
+  send(command, data, delivery) {
+    // A delivery's id is said on protocol 1 alone; nobody waits for its answer.
+    return this.#push(SEND, delivery ?? '', command, data)
+  }
+
+  emit(name, command, data) {
+    return this.#push(EMIT, name, command, data)
+  }
+
+  broadcast(command, data) {
+    return this.#push(BROADCAST, '', command, data)
+  }
+
+  discover() {
+    this.#discovery ??= this.#request(DISCOVER, '', '', undefined)
+      .then(withAlias)
+      .finally(() => {
+        this.#discovery = null
+      })
+    return this.#discovery
+  }
+
+  deliver(...given) {
+    // With two arguments, or a third that is undefined behind what can't be a command, the name is left out.
+    const withoutName = given.length < 3 || (given[2] === undefined && typeof given[1] !== 'string')
+    const [name, command, data, options] = withoutName ? [null, given[0], given[1]] : given
+    return this.#request(REQUEST, name ?? '', command, data, options ?? undefined)
+  }
+
+  close() {
+    if (this.#closing !== null) return this.#closing.promise
+    if (!this.isStarted()) {
+      this.#native.close()
+      this.#core.turn()
+      this.#abandon(closedError())
+      return Promise.resolve()
+    }
+    let resolve
+    const promise = new Promise(settle => {
+      resolve = settle
+    })
+    this.#closing = { promise, resolve }
+    this.#native.close()
+    this.#core.plan()
+    return promise
+  }
+
+  // --- what goes out ---
+
+  #push(kind, name, command, data) {
+    try {
+      this.#queue(kind, name, command, data, 0)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#oneWay.next()
+  }
+
+  #request(kind, name, command, data, options) {
+    const { timeout, signal } = options ?? {}
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
+      return Promise.reject(invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`))
+    }
+    const request = ++this.#lastRequest
+    try {
+      this.#queue(kind, name, command, data, request)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return new Promise((resolve, reject) => {
+      const delivery = { resolve, reject, release: undefined }
+      this.#deliveries.set(request, delivery)
+      if (timeout !== undefined || signal) this.#limit(request, delivery, command, timeout, signal)
+    })
+  }
+
+  #queue(kind, name, command, data, request) {
+    checkCommand(command)
+    if (typeof name !== 'string') {
+      throw invalidArgument(`The client's name has to be a string, not ${describe(name)}.`)
+    }
+    if (this.#closing !== null) throw closedError()
+    const [payload, bytes] = encode(data)
+    const refused = native.send(this.#core.id, kind, name, command, payload, bytes, request)
+    if (refused !== undefined) throw errorFrom(refused)
+    this.#core.plan()
+  }
+
+  /** Gives a delivery up after a time, or when its signal says so. */
+  #limit(request, delivery, command, timeout, signal) {
+    const giveUp = error => {
+      if (!this.#deliveries.delete(request)) return
+      delivery.release()
+      native.cancel(this.#core.id, request)
+      this.#core.plan()
+      delivery.reject(error)
+    }
+    const onAbort = () => giveUp(signal.reason)
+    const onTimeout = () =>
+      giveUp(
+        ipcError(
+          'ERR_IPC_TIMEOUT',
+          `No answer to ${describe(command)} came within ${timeout} ms; allow more or see why it takes so long.`,
+        ),
+      )
+    const timer = timeout === undefined || timeout === Infinity ? undefined : setTimeout(onTimeout, timeout)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    delivery.release = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  // --- what comes in ---
+
+  #listener() {
+    return {
+      server: null,
+      peer: () => this.#peer,
+      name: peer => peer.name,
+      answered: (request, data, failed) => this.#answered(request, data, failed),
+      settled: count => this.#oneWay.resolve(count),
+      event: (kind, parts) => this.#event(kind, parts),
+    }
+  }
+
+  #answered(request, data, failed) {
+    const delivery = this.#deliveries.get(request)
+    if (delivery === undefined) return
+    this.#deliveries.delete(request)
+    delivery.release?.()
+    if (!failed) {
+      delivery.resolve(data)
+      return
+    }
+    const error = remoteError(data)
+    if (!SERVER_FAILURES.has(error.code)) error.remote = true
+    delivery.reject(error)
+  }
+
+  #event(kind, parts) {
+    switch (kind) {
+      case REJECTED:
+        this.#oneWay.reject(ipcError(parts[0], parts[1]))
+        break
+      case CONNECTED:
+        this.#peer.uuid = parts[0]
+        this.#connecting?.resolve()
+        this.#connecting = null
+        this.#core.announce('connect')
+        break
+      case DISCONNECTED:
+        this.#core.announce('disconnect')
+        this.#peer.announce('close')
+        break
+      case REFUSED:
+        this.#abandon(ipcError(parts[0], parts[1]))
+        break
+      case CLOSED:
+        this.#abandon(closedError())
+    }
+  }
+
+  /** Nothing that has not been settled ever will be. */
+  #abandon(error) {
+    const deliveries = [...this.#deliveries.values()]
+    this.#deliveries.clear()
+    this.#peer.uuid = null
+    this.#connecting?.reject(error)
+    this.#connecting = null
+    this.#oneWay.rejectAll(error)
+    for (const delivery of deliveries) {
+      delivery.release?.()
+      delivery.reject(error)
+    }
+    this.#closing?.resolve()
+    this.#closing = null
+  }
+
+  #socket() {
+    return new Socket(null, this.#native.name, {
+      write: (command, data, delivery) => {
+        this.#queue(SEND, delivery ?? '', command, data, 0)
+        this.#oneWay.next().catch(() => {})
+      },
+      isWritable: () => this.isConnected(),
+      isBlocked: () => false,
+      disconnect: () => {
+        this.#native.disconnect()
+        this.#core.plan()
+      },
+    })
+  }
+}
+
+/** Both spellings of the list of commands; the second one is not shown. */
+function withAlias(found) {
+  return Object.defineProperty(found, 'handlers', {
+    get: () => found.command_handlers,
+    configurable: true,
+    enumerable: false,
+  })
+}
+
+module.exports = { Client }

@@ -1,0 +1,223 @@
+'use strict'
+
+const { EventEmitter } = require('node:events')
+const native = require('./binding.js')
+const { Container } = require('./container.js')
+const { errorFrom, invalidArgument, ipcError, refusable } = require('./errors.js')
+const { describe } = require('./options.js')
+const { isBytes, toBuffer, toText } = require('./payload.js')
+
+// Kinds of events, and how many parts follow the kind: see `src/node/batch.rs`.
+const MESSAGE = 0
+const ANSWER = 1
+const FAILURE = 2
+const SETTLED = 3
+const LENGTHS = [7, 4, 4, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1]
+
+const REDELIVERED = 1
+const BYTES = 2
+
+/** The method that `emit` of Server and Client, which sends a message, hides. */
+const announce = EventEmitter.prototype.emit
+
+/** What Server and Client have in common: handlers, the native instance, and its events. */
+class Core {
+  #owner
+  #instance
+  #listener
+  #handlers = []
+  #planned = false
+  #verbose
+
+  /**
+   * `owner` is the Server or Client, `instance` the native one. `listener` gets the events: `peer(session)`,
+   * `name(peer)`, `server`, `answered(request, data, failed)`, `settled(count)` and `event(kind, parts)`.
+   */
+  constructor(owner, instance, listener, verbose) {
+    this.#owner = owner
+    this.#instance = instance
+    this.#listener = listener
+    this.#verbose = verbose
+    this.id = instance.id
+  }
+
+  get verbose() {
+    return this.#verbose
+  }
+
+  set verbose(value) {
+    this.#verbose = Boolean(value)
+    this.#instance.verbose = this.#verbose
+  }
+
+  /** Called by the native side with a batch of events. */
+  get onEvents() {
+    return (text, buffers) => this.#dispatch(JSON.parse(text), buffers)
+  }
+
+  addHandlers(collection) {
+    if (typeof collection !== 'object' || collection === null) {
+      throw invalidArgument(`Handlers have to be an object of functions, not ${describe(collection)}.`)
+    }
+    const entries = Object.entries(collection)
+    for (const [command, handler] of entries) {
+      if (typeof handler !== 'function') {
+        throw invalidArgument(`The handler of ${describe(command)} has to be a function, not ${typeof handler}.`)
+      }
+    }
+    refusable(() => this.#instance.addCommands(entries.map(([command]) => command)))
+    for (const [, handler] of entries) this.#handlers.push(handler)
+  }
+
+  /** What was queued is written at the end of this tick, together. */
+  plan() {
+    if (this.#planned) return
+    this.#planned = true
+    process.nextTick(runTurn, this)
+  }
+
+  /** Writes what was queued, and takes the events that it led to. */
+  turn() {
+    this.#planned = false
+    native.turn(this.id)
+  }
+
+  /** Announces an event of the owner. What a listener throws is uncaught, and disturbs nothing here. */
+  announce(event, ...parts) {
+    try {
+      announce.call(this.#owner, event, ...parts)
+    } catch (error) {
+      process.nextTick(rethrow, error)
+    }
+  }
+
+  #dispatch(events, buffers) {
+    const listener = this.#listener
+    for (let at = 0; at < events.length; at += LENGTHS[events[at]]) {
+      switch (events[at]) {
+        case MESSAGE:
+          this.#message(events, at, buffers)
+          break
+        case ANSWER:
+        case FAILURE: {
+          const data = events[at + 3]
+          const failed = events[at] === FAILURE
+          listener.answered(events[at + 1], events[at + 2] & BYTES ? buffers[data] : data, failed)
+          break
+        }
+        case SETTLED:
+          listener.settled(events[at + 1])
+          break
+        default:
+          listener.event(events[at], events.slice(at + 1, at + LENGTHS[events[at]]))
+      }
+    }
+  }
+
+  #message(events, at, buffers) {
+    const session = events[at + 1]
+    const request = events[at + 3]
+    const flags = events[at + 4]
+    const data = events[at + 6]
+    const listener = this.#listener
+    const peer = listener.peer(session)
+    const container = new Container(
+      flags & BYTES ? buffers[data] : data,
+      peer,
+      listener.name(peer),
+      events[at + 5],
+      listener.server,
+      (flags & REDELIVERED) !== 0,
+    )
+    let result
+    try {
+      result = this.#handlers[events[at + 2]].call(this.#owner, container)
+    } catch (error) {
+      this.#failed(session, request, error)
+      return
+    }
+    if (typeof result?.then === 'function') {
+      Promise.resolve(result).then(
+        value => this.#respond(session, request, value),
+        error => this.#failed(session, request, error),
+      )
+    } else {
+      this.#respond(session, request, result)
+    }
+  }
+
+  #respond(session, request, value) {
+    if (request === 0) return
+    try {
+      const bytes = isBytes(value)
+      const payload = bytes ? toBuffer(value) : toText(value)
+      native.respond(this.id, session, request, 0, payload, bytes ? 1 : 0)
+      this.plan()
+    } catch (error) {
+      this.#failed(session, request, error)
+    }
+  }
+
+  /** A handler failed: whoever waits for its answer learns of it, otherwise the owner's listeners do. */
+  #failed(session, request, error) {
+    if (request === 0) {
+      // Not now: without a listener it is uncaught, and the other events of this batch have to be dealt with.
+      process.nextTick(emitError, this.#owner, error)
+      return
+    }
+    native.respond(this.id, session, request, 1, JSON.stringify(describeFailure(error)), 0)
+    this.plan()
+  }
+}
+
+/** The payload and whether it is raw bytes, for the native functions. */
+function encode(data) {
+  return isBytes(data) ? [toBuffer(data), 1] : [toText(data), 0]
+}
+
+function checkCommand(command) {
+  if (typeof command !== 'string') {
+    throw invalidArgument(`The command has to be a string, not ${describe(command)}.`)
+  }
+}
+
+/** Throws what the native side refused. */
+function accept(refused) {
+  if (refused !== undefined) throw errorFrom(refused)
+}
+
+function describeFailure(error) {
+  const isError = typeof error === 'object' && error !== null
+  const text = value => (typeof value === 'string' ? value : undefined)
+  return {
+    name: (isError && text(error.name)) || 'Error',
+    message: (isError ? text(error.message) : undefined) ?? describeThrown(error),
+    code: (isError && text(error.code)) || null,
+  }
+}
+
+function describeThrown(value) {
+  try {
+    return String(value)
+  } catch {
+    return 'The handler threw something that has no text.'
+  }
+}
+
+function runTurn(core) {
+  core.turn()
+}
+
+function emitError(owner, error) {
+  announce.call(owner, 'error', error instanceof Error ? error : thrownValue(error))
+}
+
+function thrownValue(value) {
+  return ipcError('ERR_IPC_HANDLER_THREW', `A handler threw ${describeThrown(value)}; throw an Error.`, value)
+}
+
+function rethrow(error) {
+  throw error
+}
+
+module.exports = { Core, accept, checkCommand, encode }

@@ -1,0 +1,40 @@
+'use strict'
+
+/** An error with a code and one sentence that says what to do. */
+function ipcError(code, message, cause) {
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code })
+}
+
+/** The error behind `CODE message`, the form in which the native side refuses something. */
+function errorFrom(text) {
+  const space = text.indexOf(' ')
+  return ipcError(text.slice(0, space), text.slice(space + 1))
+}
+
+/** Calls the native side; what it refuses is thrown with its code. */
+function refusable(call) {
+  try {
+    return call()
+  } catch (error) {
+    throw /^[A-Z_]+ /.test(error.message) ? errorFrom(error.message) : error
+  }
+}
+
+function invalidArgument(message) {
+  return ipcError('ERR_IPC_INVALID_ARGUMENT', message)
+}
+
+function closedError() {
+  return ipcError('ERR_IPC_CLOSED', 'Closed before this was done; connect() again and repeat it.')
+}
+
+/** The failure of a remote handler: its name, message and code, as far as it had them. */
+function remoteError({ name, message, code }) {
+  const error = new Error(message)
+  // As an own property that is not enumerable, like that of an error class.
+  Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
+  error.code = code ?? 'ERR_IPC_HANDLER_THREW'
+  return error
+}
+
+module.exports = { closedError, errorFrom, invalidArgument, ipcError, refusable, remoteError }

@@ -1,0 +1,100 @@
+'use strict'
+
+const native = require('./binding.js')
+const { invalidArgument } = require('./errors.js')
+
+const MEBIBYTE = 1024 * 1024
+
+/** What an instance has where its options say nothing. Times are in milliseconds, sizes in bytes. */
+const DEFAULTS = {
+  verbose: false,
+  domain: 'default',
+  encoding: 'utf8',
+  mode: 0o600,
+  allowUsers: [],
+  maxMessageSize: 256 * MEBIBYTE,
+  maxClients: 65_536,
+  handshakeTimeout: 10_000,
+  slowConsumerLimit: 512 * MEBIBYTE,
+  resumeTimeout: 60_000,
+  closeTimeout: 5_000,
+  busyPoll: 50,
+}
+
+/** The largest frame that a length of 32 bits can announce, less its header, name and command. */
+const LARGEST_MESSAGE = 4096 * MEBIBYTE - 256 * 1024
+
+const NUMBERS = [
+  'maxMessageSize',
+  'maxClients',
+  'handshakeTimeout',
+  'slowConsumerLimit',
+  'resumeTimeout',
+  'closeTimeout',
+  'busyPoll',
+]
+
+/** The options of a Server or Client, checked, in the form that the native side takes. */
+function nativeOptions(given) {
+  if (given !== undefined && given !== null && typeof given !== 'object') {
+    throw invalidArgument(`The options have to be an object, not ${describe(given)}.`)
+  }
+  const options = { ...DEFAULTS }
+  for (const [key, value] of Object.entries(given ?? {})) {
+    if (value !== undefined && value !== null) options[key] = value
+  }
+  for (const key of NUMBERS) checkNumber(key, options[key])
+  checkText('domain', options.domain)
+  if (options.name !== undefined) checkText('name', options.name)
+  if (!Buffer.isEncoding(options.encoding)) {
+    throw invalidArgument(`The encoding ${describe(options.encoding)} is unknown; use one of Node's, such as 'utf8'.`)
+  }
+  if (!Number.isInteger(options.mode) || options.mode < 0 || options.mode > 0o777) {
+    throw invalidArgument(`The mode has to be a file mode up to 0o777, not ${describe(options.mode)}.`)
+  }
+  const { allowUsers } = options
+  const anyUser = allowUsers === 'any'
+  if (!anyUser && !(Array.isArray(allowUsers) && allowUsers.every(Number.isInteger))) {
+    throw invalidArgument(`allowUsers has to be an array of uids or 'any', not ${describe(allowUsers)}.`)
+  }
+  return {
+    ...options,
+    name: options.name,
+    verbose: Boolean(options.verbose),
+    onLoop: usesLoop(options.driver),
+    allowAnyUser: anyUser,
+    allowUsers: anyUser ? [] : allowUsers,
+    maxMessageSize: Math.min(options.maxMessageSize, LARGEST_MESSAGE),
+  }
+}
+
+/**
+ * Whether the loop driver is used. It calls functions of libuv, which Bun lacks (its stand-ins abort when
+ * called), Deno in part, and Electron has in a loop of its own.
+ */
+function usesLoop(option) {
+  const driver = option ?? (process.env.IPCIO_DRIVER || 'loop')
+  if (driver !== 'loop' && driver !== 'thread') {
+    throw invalidArgument(`The driver has to be 'loop' or 'thread', not ${describe(driver)}.`)
+  }
+  const { bun, deno, electron } = process.versions
+  return driver === 'loop' && !bun && !deno && !electron && native.hasLoop()
+}
+
+function checkNumber(key, value) {
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw invalidArgument(`${key} has to be a number from 0 up, not ${describe(value)}.`)
+  }
+}
+
+function checkText(key, value) {
+  if (typeof value !== 'string' || value === '') {
+    throw invalidArgument(`The ${key} has to be a string that is not empty, not ${describe(value)}.`)
+  }
+}
+
+function describe(value) {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+module.exports = { describe, nativeOptions }

@@ -1,0 +1,46 @@
+'use strict'
+
+const { ipcError } = require('./errors.js')
+
+/** Whether `data` itself is raw bytes, which travel as they are. */
+function isBytes(data) {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    (ArrayBuffer.isView(data) || data instanceof ArrayBuffer || data instanceof SharedArrayBuffer)
+  )
+}
+
+/** The bytes of a Buffer, typed array, DataView or ArrayBuffer. */
+function toBuffer(data) {
+  if (Buffer.isBuffer(data)) return data
+  return ArrayBuffer.isView(data)
+    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+    : Buffer.from(data)
+}
+
+/** `data` as JSON text; what JSON has no word for, such as `undefined`, is `null`. */
+function toText(data) {
+  try {
+    return JSON.stringify(data) ?? 'null'
+  } catch (cause) {
+    if (cause instanceof RangeError && /string length/i.test(cause.message)) {
+      throw ipcError(
+        'ERR_IPC_MESSAGE_TOO_LARGE',
+        'The data is larger than a string can be; send it in parts or as a Buffer.',
+        cause,
+      )
+    }
+    throw ipcError(
+      'ERR_IPC_NOT_SERIALIZABLE',
+      `The data can't be written as JSON; leave out cycles and BigInts: ${firstLine(cause)}`,
+      cause,
+    )
+  }
+}
+
+function firstLine(error) {
+  return String(error?.message ?? error).split('\n', 1)[0]
+}
+
+module.exports = { isBytes, toBuffer, toText }

@@ -1,0 +1,161 @@
+'use strict'
+
+const { EventEmitter } = require('node:events')
+const native = require('./binding.js')
+const { Core, accept, checkCommand, encode } = require('./core.js')
+const { invalidArgument, refusable } = require('./errors.js')
+const { unlinkOnExit } = require('./exit.js')
+const { describe, nativeOptions } = require('./options.js')
+const { Socket } = require('./socket.js')
+
+// Kinds of events: see `src/node/batch.rs`.
+const SESSION_CONNECTED = 8
+const SESSION_DISCONNECTED = 9
+const SESSION_ENDED = 10
+const DRAINED = 11
+const CLOSED = 12
+
+/** The server of a domain. Its documentation is in `index.d.ts`. */
+class Server extends EventEmitter {
+  #native
+  #core
+  #domain
+  #peers = new Map()
+  #closing = null
+
+  constructor(options, handlers) {
+    super()
+    const checked = nativeOptions(options)
+    this.#domain = checked.domain
+    this.#native = refusable(() => new native.Server(checked))
+    this.#core = new Core(this, this.#native, this.#listener(), checked.verbose)
+    if (handlers !== undefined && handlers !== null) this.addHandlers(handlers)
+  }
+
+  get verbose() {
+    return this.#core.verbose
+  }
+
+  set verbose(value) {
+    this.#core.verbose = value
+  }
+
+  get domain() {
+    return this.#domain
+  }
+
+  get listening() {
+    return this.isStarted()
+  }
+
+  isStarted() {
+    return this.#native.isStarted
+  }
+
+  address() {
+    return this.isStarted() ? this.#native.path : null
+  }
+
+  start() {
+    refusable(() => this.#native.start(this.#core.onEvents))
+    unlinkOnExit()
+    return this
+  }
+
+  addHandlers(handlers) {
+    this.#core.addHandlers(handlers)
+    return this
+  }
+
+  emit(name, command, data, delivery) {
+    if (typeof name !== 'string') {
+      throw invalidArgument(`The client's name has to be a string, not ${describe(name)}.`)
+    }
+    checkCommand(command)
+    const [payload, bytes] = encode(data)
+    accept(native.emit(this.#core.id, name, command, payload, bytes, delivery))
+    this.#core.plan()
+    return this
+  }
+
+  broadcast(command, data, initiator) {
+    checkCommand(command)
+    const [payload, bytes] = encode(data)
+    accept(native.broadcast(this.#core.id, command, payload, bytes, initiator))
+    this.#core.plan()
+    return this
+  }
+
+  close() {
+    if (this.#closing !== null) return this.#closing.promise
+    if (!this.isStarted()) return Promise.resolve()
+    let resolve
+    const promise = new Promise(settle => {
+      resolve = settle
+    })
+    this.#closing = { promise, resolve }
+    this.#native.close()
+    this.#core.plan()
+    return promise
+  }
+
+  #listener() {
+    return {
+      server: this,
+      peer: session => this.#peers.get(session),
+      name: peer => peer.name,
+      event: (kind, parts) => this.#event(kind, parts),
+    }
+  }
+
+  #event(kind, parts) {
+    const [session] = parts
+    const peer = this.#peers.get(session)
+    switch (kind) {
+      case SESSION_CONNECTED:
+        this.#connected(...parts)
+        break
+      case SESSION_DISCONNECTED:
+        this.#core.announce('disconnection', { name: peer.name, uuid: peer.uuid })
+        peer.announce('close')
+        break
+      case SESSION_ENDED: {
+        const [, name, messages, bytes] = parts
+        this.#peers.delete(session)
+        if (messages > 0) this.#core.announce('dropped', { name, messages, bytes })
+        break
+      }
+      case DRAINED:
+        peer.announce('drain')
+        break
+      case CLOSED:
+        this.#closing.resolve()
+        this.#closing = null
+    }
+  }
+
+  #connected(session, name, uuid) {
+    if (!this.#peers.has(session)) this.#peers.set(session, this.#peer(session, name, uuid))
+    this.#core.announce('connection', { name, uuid })
+  }
+
+  #peer(session, name, uuid) {
+    const core = this.#core
+    return new Socket(uuid, name, {
+      write: (command, data, delivery) => {
+        checkCommand(command)
+        const [payload, bytes] = encode(data)
+        accept(native.write(core.id, session, command, payload, bytes, delivery))
+        core.plan()
+      },
+      isWritable: () => this.#native.isReachable(session),
+      isBlocked: () => this.#native.isBlocked(session),
+      disconnect: () => {
+        this.#native.disconnect(session)
+        core.plan()
+      },
+    })
+  }
+}
+
+module.exports = { Server }

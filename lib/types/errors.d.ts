@@ -1,0 +1,66 @@
+/**
+ * What ipcio throws and rejects with. Its message is one sentence that says what to do; tell errors
+ * apart by their `code`.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await client.deliver('alice', 'add', { a: 1, b: 2 })
+ * } catch (error) {
+ *   if ((error as IpcError).code === 'ERR_IPC_NO_SUCH_CLIENT') console.log('alice is not here')
+ *   else throw error
+ * }
+ * ```
+ */
+export interface IpcError extends Error {
+  /**
+   * One of ipcio's codes; the system's own for a socket that can't be made (`EADDRINUSE`, `EACCES`);
+   * or, where `remote` is true, whatever code the error had that the handler threw.
+   */
+  code: ErrorCode | (string & {})
+  /** True where a handler on the other side threw this: name, message and code are that error's. */
+  remote?: boolean
+  /** The error behind this one, if there is one. */
+  cause?: unknown
+}
+
+/** The codes of ipcio's own errors. docs/errors.md says of each what leads to it. */
+export type ErrorCode =
+  /** `start()` or `connect()` was called twice. */
+  | 'ERR_IPC_ALREADY_STARTED'
+  /** The target of a delivery left before it answered. */
+  | 'ERR_IPC_CLIENT_LEFT'
+  /** The client was closed before this could be done. */
+  | 'ERR_IPC_CLOSED'
+  /** The domain's name can't be part of a socket's path. */
+  | 'ERR_IPC_DOMAIN'
+  /** The command already has a handler. */
+  | 'ERR_IPC_HANDLER_EXISTS'
+  /** A handler on the other side threw something without a code. */
+  | 'ERR_IPC_HANDLER_THREW'
+  /** An argument or an option is not what it has to be. */
+  | 'ERR_IPC_INVALID_ARGUMENT'
+  /** The message is larger than `maxMessageSize`. */
+  | 'ERR_IPC_MESSAGE_TOO_LARGE'
+  /** Another client of the domain has this name. */
+  | 'ERR_IPC_NAME_TAKEN'
+  /** The native half of ipcio is missing, or does not load on this system. */
+  | 'ERR_IPC_NO_BINARY'
+  /** Node.js is older than ipcio supports. */
+  | 'ERR_IPC_NODE_TOO_OLD'
+  /** No client of this name is connected. */
+  | 'ERR_IPC_NO_SUCH_CLIENT'
+  /** The target of a delivery has no handler for the command. */
+  | 'ERR_IPC_NO_SUCH_COMMAND'
+  /** A file that is no socket lies where the server's socket should be. */
+  | 'ERR_IPC_NOT_A_SOCKET'
+  /** The data can't be written as JSON; `cause` says why. */
+  | 'ERR_IPC_NOT_SERIALIZABLE'
+  /** The server runs as a user that this client was not told to trust. */
+  | 'ERR_IPC_NOT_TRUSTED'
+  /** ipcio does not run on this platform. */
+  | 'ERR_IPC_PLATFORM'
+  /** The command's name is one of ipcio's own. */
+  | 'ERR_IPC_RESTRICTED_COMMAND'
+  /** A delivery took longer than its `timeout`. */
+  | 'ERR_IPC_TIMEOUT'

@@ -1,0 +1,95 @@
+/** What a server and a client have in common. Everything may be left out. */
+export interface CommonOptions {
+  /** Prints to the console what happens. Default: `false`. */
+  verbose?: boolean
+  /**
+   * Server and clients of one domain find each other. No `/`, no NUL, and short enough for a socket's
+   * path (`/tmp/IPC.io.<domain>`). Default: `'default'`.
+   */
+  domain?: string
+  /** Accepted for the sake of programs written for 0.6.2: text arrives intact whatever is given. Default: `'utf8'`. */
+  encoding?: Encoding
+  /**
+   * Who does the reading and writing: `'loop'`, the event loop of Node.js itself, or `'thread'`, a
+   * thread beside it. See docs/drivers.md. Default: the environment's `IPCIO_DRIVER`, else `'loop'`
+   * on Node.js and `'thread'` on Bun, Deno and Electron.
+   */
+  driver?: Driver
+  /**
+   * The user ids, besides our own and root's, that the other side may have, or `'any'`.
+   * Default: `[]`.
+   */
+  allowUsers?: number[] | 'any'
+  /** The longest message to send or accept, in bytes. Default: `268435456` (256 MiB). */
+  maxMessageSize?: number
+  /**
+   * How long to go on looking for the next message before going back to sleep, in microseconds. Makes
+   * round trips several times shorter and counts as busy in `eventLoopUtilization`. `0` turns it off.
+   * The thread driver has no use for it. Default: `50`.
+   */
+  busyPoll?: number
+  /** How long `close()` waits for what is under way, in milliseconds. Default: `5000`. */
+  closeTimeout?: number
+}
+
+/** What a server can be told. Everything may be left out. */
+export interface ServerOptions extends CommonOptions {
+  /** The permissions of the socket's file. Default: `0o600`, our own user only. */
+  mode?: number
+  /** How many clients may be connected at once. Default: `65536`. */
+  maxClients?: number
+  /** How long a connection may take to say who it is, in milliseconds. Default: `10000`. */
+  handshakeTimeout?: number
+  /**
+   * How much may wait for one client that does not read, in bytes, before it is dropped.
+   * Default: `536870912` (512 MiB).
+   */
+  slowConsumerLimit?: number
+  /**
+   * How long what waits for a client is kept after its connection broke, in milliseconds.
+   * Default: `60000`.
+   */
+  resumeTimeout?: number
+}
+
+/** What a client can be told. Everything may be left out. */
+export interface ClientOptions extends CommonOptions {
+  /** What others call this client. Only one client of a domain can have it. Default: a random UUID without dashes. */
+  name?: string
+}
+
+/** What a delivery can be told. */
+export interface DeliverOptions {
+  /** How long the answer may take, in milliseconds. Default: as long as it takes. */
+  timeout?: number
+  /** Gives up on the answer when it is aborted. The handler may run all the same. */
+  signal?: AbortSignalLike
+}
+
+/** Who reads and writes, see {@link CommonOptions.driver}. */
+export type Driver = 'loop' | 'thread'
+
+/** The encodings that Node.js knows. */
+export type Encoding = EncodingName | Uppercase<EncodingName>
+
+type EncodingName =
+  | 'ascii'
+  | 'base64'
+  | 'base64url'
+  | 'binary'
+  | 'hex'
+  | 'latin1'
+  | 'ucs-2'
+  | 'ucs2'
+  | 'utf-16le'
+  | 'utf-8'
+  | 'utf16le'
+  | 'utf8'
+
+/** As much of an `AbortSignal` as is used here, so that neither the DOM's types nor Node's are needed. */
+export interface AbortSignalLike {
+  readonly aborted: boolean
+  readonly reason?: any
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}

@@ -1,0 +1,10 @@
+'use strict'
+
+/** `npm run bench`: sets up, then measures. `npm run bench -- --help` tells what can be asked of it. */
+
+require('./check-node.js')
+const { setUp } = require('./setup.js')
+const { runNode } = require('./run.js')
+
+setUp()
+runNode(['bench/run.js', ...process.argv.slice(2)])

@@ -1,0 +1,11 @@
+// Required before anything else, and written so that a Node of any age can read it.
+
+var oldest = 20
+var version = process.versions.node
+
+if (parseInt(version, 10) < oldest) {
+  console.error(
+    'ipcio needs Node.js ' + oldest + ' or later and this is ' + version + ': install a newer Node.js.',
+  )
+  process.exit(1)
+}

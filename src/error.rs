@@ -1,0 +1,167 @@
+//! What can go wrong, with the code and the sentence that a user sees.
+
+use std::fmt;
+
+/// The reason of an [`Error`]. [`Code::as_str`] gives the text that JavaScript sees as `error.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `start` or `connect` on an instance that is started already.
+    AlreadyStarted,
+    /// Closed before it was done.
+    Closed,
+    /// The name of a domain can't be that of a socket.
+    Domain,
+    /// A handler for the command exists already.
+    HandlerExists,
+    /// A handler failed and gave no code of its own.
+    HandlerThrew,
+    /// An argument is not of the kind that it has to be.
+    InvalidArgument,
+    /// The client that should have answered has left.
+    ClientLeft,
+    /// A message is larger than this side or the other one takes.
+    MessageTooLarge,
+    /// Another client has the name.
+    NameTaken,
+    /// No client of the name is there.
+    NoSuchClient,
+    /// Nobody handles the command.
+    NoSuchCommand,
+    /// Something else than a socket lies at the path.
+    NotASocket,
+    /// The other side runs as a user that is not allowed.
+    NotTrusted,
+    /// The command is part of the protocol.
+    RestrictedCommand,
+    /// No answer came in time.
+    Timeout,
+    /// An error of the operating system, by its usual name.
+    System(&'static str),
+}
+
+impl Code {
+    /// The text of the code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::AlreadyStarted => "ERR_IPC_ALREADY_STARTED",
+            Code::Closed => "ERR_IPC_CLOSED",
+            Code::Domain => "ERR_IPC_DOMAIN",
+            Code::HandlerExists => "ERR_IPC_HANDLER_EXISTS",
+            Code::HandlerThrew => "ERR_IPC_HANDLER_THREW",
+            Code::InvalidArgument => "ERR_IPC_INVALID_ARGUMENT",
+            Code::ClientLeft => "ERR_IPC_CLIENT_LEFT",
+            Code::MessageTooLarge => "ERR_IPC_MESSAGE_TOO_LARGE",
+            Code::NameTaken => "ERR_IPC_NAME_TAKEN",
+            Code::NoSuchClient => "ERR_IPC_NO_SUCH_CLIENT",
+            Code::NoSuchCommand => "ERR_IPC_NO_SUCH_COMMAND",
+            Code::NotASocket => "ERR_IPC_NOT_A_SOCKET",
+            Code::NotTrusted => "ERR_IPC_NOT_TRUSTED",
+            Code::RestrictedCommand => "ERR_IPC_RESTRICTED_COMMAND",
+            Code::Timeout => "ERR_IPC_TIMEOUT",
+            Code::System(name) => name,
+        }
+    }
+}
+
+/// An error with a code and one sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    code: Code,
+    message: String,
+}
+
+impl Error {
+    /// An error of this code that says `message`.
+    pub fn new(code: Code, message: impl Into<String>) -> Error {
+        Error { code, message: message.into() }
+    }
+
+    /// An error of the operating system while doing `what`, a phrase such as `listen on /tmp/x`.
+    pub fn system(error: &std::io::Error, what: &str) -> Error {
+        let (code, advice) = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::ADDRINUSE) => ("EADDRINUSE", "another server has it"),
+            Some(rustix::io::Errno::ACCESS) => ("EACCES", "check who owns it and its mode"),
+            Some(rustix::io::Errno::PERM) => ("EPERM", "check who owns it and its mode"),
+            Some(rustix::io::Errno::NOENT) => ("ENOENT", "create the folder first"),
+            Some(rustix::io::Errno::MFILE) => ("EMFILE", "raise the limit of open files (ulimit -n)"),
+            Some(rustix::io::Errno::NFILE) => ("ENFILE", "raise the system's limit of open files"),
+            Some(rustix::io::Errno::NOSPC) => ("ENOSPC", "free some space"),
+            _ => ("EIO", "see the system's message"),
+        };
+        Error::new(Code::System(code), format!("Could not {what}: {error}; {advice}."))
+    }
+
+    /// The reason.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The payload of a failure frame that carries this error.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        Failure { name: "Error", message: &self.message, code: Some(self.code.as_str()) }.to_json()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code.as_str())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What a failure frame says: the parts of an error that cross to the other side.
+#[derive(serde::Serialize)]
+pub(crate) struct Failure<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) message: &'a str,
+    pub(crate) code: Option<&'a str>,
+}
+
+impl Failure<'_> {
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // A struct of strings has no way to fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// No client of this name is connected.
+pub(crate) fn no_such_client(name: &str) -> Error {
+    Error::new(Code::NoSuchClient, format!("No client named {name:?} is connected; see discover() for those that are."))
+}
+
+/// Nobody handles this command.
+pub(crate) fn no_such_command(command: &str) -> Error {
+    Error::new(
+        Code::NoSuchCommand,
+        format!("The receiver has no handler for the command {command:?}; add one with addHandlers()."),
+    )
+}
+
+/// The client that a delivery went to has left.
+pub(crate) fn client_left(name: &str) -> Error {
+    Error::new(
+        Code::ClientLeft,
+        format!("The client {name:?} left before it answered; deliver again once it is back."),
+    )
+}
+
+/// A message is above the limit.
+pub(crate) fn too_large(size: usize, limit: usize) -> Error {
+    Error::new(
+        Code::MessageTooLarge,
+        format!(
+            "The message has {size} bytes, more than the {limit} that both sides take; send less or raise maxMessageSize on both."
+        ),
+    )
+}
+
+/// Closed before it was done.
+pub(crate) fn closed() -> Error {
+    Error::new(Code::Closed, "Closed before this was done; connect() again and repeat it.")
+}

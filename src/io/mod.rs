@@ -1,0 +1,247 @@
+//! Carries out what a state machine wants: sockets, reads and writes. It waits for nothing itself: its driver
+//! tells it what is ready, be that Node's event loop or tokio.
+
+mod listener;
+mod socket;
+
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
+
+use crate::error::Error;
+use crate::machine::{Action, ConnectionId, Events, ListenerId, Machine};
+use listener::Listener;
+
+/// How much is read from one connection before others have their turn.
+const READ_AT_ONCE: usize = 4;
+
+/// How many connections are accepted before others have their turn.
+const ACCEPT_AT_ONCE: usize = 64;
+
+/// The size that a read buffer should have, in bytes; one serves all connections of a thread.
+pub const READ_BUFFER: usize = 256 * 1024;
+
+/// Tells a driver which sockets to watch.
+pub trait Registry {
+    /// Watch for something to read.
+    fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()>;
+    /// Watch for connections.
+    fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<()>;
+    /// Watch for room to write, until [`Io::writable`] was called.
+    fn watch_writable(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()>;
+    /// Watch no longer.
+    fn forget_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>);
+    /// Watch no longer.
+    fn forget_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>);
+}
+
+/// Whether more may be ready than was dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is left: wait for the next notice.
+    Drained,
+    /// Come back after others have had their turn.
+    More,
+}
+
+/// A state machine with its sockets.
+#[derive(Debug)]
+pub struct Io<M, R: Registry> {
+    /// What decides.
+    pub machine: M,
+    registry: R,
+    mode: u32,
+    connections: FxHashMap<ConnectionId, Socket>,
+    listeners: FxHashMap<ListenerId, Listener>,
+}
+
+#[derive(Debug)]
+struct Socket {
+    stream: Arc<UnixStream>,
+    /// The driver watches for room to write.
+    blocked: bool,
+    /// Nothing can be written any more. What the peer wrote before is still read.
+    broken: bool,
+}
+
+impl<M: Machine, R: Registry> Io<M, R> {
+    /// A machine without sockets. `mode` is that of the sockets' files.
+    pub fn new(machine: M, registry: R, mode: u32) -> Io<M, R> {
+        Io { machine, registry, mode, connections: FxHashMap::default(), listeners: FxHashMap::default() }
+    }
+
+    /// What watches the sockets.
+    pub fn registry(&mut self) -> &mut R {
+        &mut self.registry
+    }
+
+    /// Listens at a path that a server before may have left behind.
+    ///
+    /// # Errors
+    /// `EADDRINUSE` for a live server, [`crate::error::Code::NotASocket`], and the system's.
+    pub fn listen(&mut self, id: ListenerId, path: &Path) -> Result<(), Error> {
+        let listener = Listener::take_over(path, self.mode)?;
+        self.registry
+            .watch_listener(id, &listener.socket)
+            .map_err(|error| Error::system(&error, &format!("watch {}", path.display())))?;
+        self.listeners.insert(id, listener);
+        Ok(())
+    }
+
+    /// Takes the files of all listening sockets away, when the process ends without closing them.
+    pub fn unlink(&self) {
+        self.listeners.values().for_each(Listener::unlink);
+    }
+
+    /// Carries out all actions and writes all that can be written.
+    pub fn flush(&mut self, now: Instant, events: &mut dyn Events) {
+        loop {
+            if let Some(action) = self.machine.next_action() {
+                self.act(action, now, events);
+            } else if let Some(id) = self.machine.next_dirty() {
+                self.write(id, now, events);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// There is something to read.
+    pub fn readable(&mut self, id: ConnectionId, buffer: &mut [u8], now: Instant, events: &mut dyn Events) -> Progress {
+        for _ in 0..READ_AT_ONCE {
+            // Dealing with what was read may close the connection.
+            let Some(socket) = self.connections.get(&id) else { return Progress::Drained };
+            match socket::read(&socket.stream, buffer) {
+                Ok(0) => {
+                    self.end(id, now, events);
+                    return Progress::Drained;
+                }
+                Ok(count) => {
+                    self.machine.received(id, &buffer[..count], now, events);
+                    // A short read has emptied the socket, see epoll(7).
+                    if count < buffer.len() {
+                        return Progress::Drained;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Drained,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.end(id, now, events);
+                    return Progress::Drained;
+                }
+            }
+        }
+        Progress::More
+    }
+
+    /// There is room to write.
+    pub fn writable(&mut self, id: ConnectionId, now: Instant, events: &mut dyn Events) {
+        if let Some(socket) = self.connections.get_mut(&id) {
+            socket.blocked = false;
+            self.write(id, now, events);
+        }
+    }
+
+    /// Somebody connects.
+    pub fn acceptable(&mut self, id: ListenerId, now: Instant, events: &mut dyn Events) -> io::Result<Progress> {
+        for _ in 0..ACCEPT_AT_ONCE {
+            let Some(listener) = self.listeners.get(&id) else { return Ok(Progress::Drained) };
+            let stream = match socket::accept(&listener.socket) {
+                Ok(stream) => Arc::new(stream),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Progress::Drained),
+                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let Ok(peer) = socket::credentials(&stream) else { continue };
+            if let Some(connection) = self.machine.accepted(id, peer, now, events)
+                && !self.add(connection, stream)
+            {
+                self.machine.lost(connection, now, events);
+            }
+        }
+        Ok(Progress::More)
+    }
+
+    fn act(&mut self, action: Action, now: Instant, events: &mut dyn Events) {
+        match action {
+            Action::Connect { connection, path } => match socket::connect(&path) {
+                Ok(stream) => {
+                    let stream = Arc::new(stream);
+                    match socket::credentials(&stream) {
+                        Ok(peer) if self.add(connection, stream) => self.machine.opened(connection, peer, now, events),
+                        _ => self.machine.lost(connection, now, events),
+                    }
+                }
+                Err(_) => self.machine.lost(connection, now, events),
+            },
+            Action::Listen { listener, path } => {
+                let bound = Listener::bind(&path, self.mode)
+                    .and_then(|bound| self.registry.watch_listener(listener, &bound.socket).map(|()| bound));
+                match bound {
+                    Ok(bound) => {
+                        self.listeners.insert(listener, bound);
+                    }
+                    Err(_) => self.machine.listening_failed(listener, now, events),
+                }
+            }
+            Action::StopListening(id) => {
+                if let Some(listener) = self.listeners.remove(&id) {
+                    self.registry.forget_listener(id, &listener.socket);
+                }
+            }
+            Action::Close(id) => self.remove(id),
+        }
+    }
+
+    fn add(&mut self, id: ConnectionId, stream: Arc<UnixStream>) -> bool {
+        if self.registry.watch_connection(id, &stream).is_err() {
+            return false;
+        }
+        self.connections.insert(id, Socket { stream, blocked: false, broken: false });
+        true
+    }
+
+    fn remove(&mut self, id: ConnectionId) {
+        if let Some(socket) = self.connections.remove(&id) {
+            self.registry.forget_connection(id, &socket.stream);
+        }
+    }
+
+    /// The peer has ended the connection.
+    fn end(&mut self, id: ConnectionId, now: Instant, events: &mut dyn Events) {
+        self.remove(id);
+        self.machine.lost(id, now, events);
+    }
+
+    fn write(&mut self, id: ConnectionId, now: Instant, events: &mut dyn Events) {
+        loop {
+            let Some(socket) = self.connections.get_mut(&id) else { return };
+            let bytes = self.machine.unwritten(id);
+            if bytes.is_empty() || socket.blocked || socket.broken {
+                return;
+            }
+            match socket::write(&socket.stream, bytes) {
+                Ok(count) => self.machine.written(id, count, now, events),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.blocked = true;
+                    if self.registry.watch_writable(id, &socket.stream).is_err() {
+                        self.end(id, now, events);
+                    }
+                    return;
+                }
+                // The end follows when everything that the peer wrote has been read.
+                Err(_) => {
+                    socket.broken = true;
+                    return;
+                }
+            }
+        }
+    }
+}

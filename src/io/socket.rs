@@ -1,0 +1,50 @@
+//! Sockets that never block, and who is at their other end.
+
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::machine::Credentials;
+
+/// Connects. A full backlog is an error (`WouldBlock`) like any other: it is tried again later.
+pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(socket.into())
+}
+
+/// Takes the next connection.
+pub(super) fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
+    let (stream, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+/// The user at the other end.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
+    let peer = rustix::net::sockopt::socket_peercred(stream)?;
+    Ok(Credentials { uid: peer.uid.as_raw() })
+}
+
+/// The user at the other end.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
+    let (uid, _) = nix::unistd::getpeereid(stream)?;
+    Ok(Credentials { uid: uid.as_raw() })
+}
+
+/// Writes what the socket takes now. A broken connection is an error, never a signal.
+pub(super) fn write(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?)
+}
+
+/// Reads what is there; 0 at the end.
+pub(super) fn read(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let (count, _) = rustix::net::recv(stream, buffer, RecvFlags::empty())?;
+    Ok(count)
+}

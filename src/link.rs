@@ -1,0 +1,139 @@
+//! One side of a session: what goes out, and how much of what came in has been dealt with.
+
+use crate::protocol::ProtocolError;
+use crate::protocol::frame::{self, Frame, Kind};
+use crate::protocol::outbox::Outbox;
+
+/// Stands for a message until its handler has been called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Counts the numberings of a session; a receipt of an earlier one says nothing any more.
+    numbering: u32,
+    sequence: u64,
+}
+
+/// The sequence numbers of a session, both ways, and the queue of what goes out.
+#[derive(Debug, Default)]
+pub struct Link {
+    /// What goes out.
+    pub outbox: Outbox,
+    numbering: u32,
+    /// Sequenced frames that came in.
+    received: u64,
+    /// The last of them that was given to the application.
+    given: u64,
+    /// The last of them that the application has been called for.
+    handled: u64,
+    /// What the last acknowledgement said.
+    reported: u64,
+}
+
+impl Link {
+    /// Sequenced frames that came in.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Counts a frame that came in.
+    pub fn count(&mut self, kind: Kind) {
+        self.received += u64::from(kind.is_sequenced());
+    }
+
+    /// The frame that was counted last goes to the application.
+    pub fn give(&mut self) -> Receipt {
+        self.given = self.received;
+        Receipt { numbering: self.numbering, sequence: self.received }
+    }
+
+    /// The application has been called for the message of this receipt, and all before it.
+    pub fn handled(&mut self, receipt: Receipt) {
+        if receipt.numbering == self.numbering {
+            self.handled = self.handled.max(receipt.sequence);
+        }
+    }
+
+    /// How many frames could be acknowledged that are not.
+    pub fn unreported(&self) -> u64 {
+        self.acknowledgeable() - self.reported
+    }
+
+    /// Queues an acknowledgement of everything that can be, if there is any.
+    pub fn report(&mut self) -> bool {
+        let count = self.acknowledgeable();
+        let due = count > self.reported;
+        if due {
+            self.reported = count;
+            self.outbox.push(&Frame::bare(Kind::Acknowledgement, count));
+        }
+        due
+    }
+
+    /// Goes on with a peer that has received `count` frames of this numbering.
+    pub fn resume(&mut self, count: u64, each: impl FnMut(&[u8])) -> Result<(), ProtocolError> {
+        // The handshake has told the peer what came in.
+        self.reported = self.received.min(self.acknowledgeable());
+        self.outbox.resume(count, each)
+    }
+
+    /// Starts over with a peer that knows nothing of this session: both count from 1.
+    pub fn restart(&mut self) {
+        self.outbox.restart();
+        self.numbering += 1;
+        (self.received, self.given, self.handled, self.reported) = (0, 0, 0, 0);
+    }
+
+    /// Takes over the messages that still wait for a former client of the same name. Answers and deliveries
+    /// belonged to that one alone.
+    pub fn inherit(&mut self, mut former: Outbox) {
+        former.restart();
+        former.retain(|bytes| matches!(frame::kind_of(bytes), Kind::Emit | Kind::Broadcast));
+        self.outbox = former;
+    }
+
+    /// Everything up to here may be acknowledged: frames that need no handler count as soon as those before
+    /// them are dealt with, and do not cease to when one that needs a handler follows.
+    fn acknowledgeable(&self) -> u64 {
+        if self.handled >= self.given { self.received } else { self.handled.max(self.reported) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_acknowledged_once_its_handler_was_called_and_not_before() {
+        let mut link = Link::default();
+        link.count(Kind::Send);
+        let first = link.give();
+        link.count(Kind::Emit);
+        assert!(!link.report());
+        link.handled(first);
+        assert_eq!(link.unreported(), 2);
+        assert!(link.report());
+        assert!(!link.report());
+    }
+
+    #[test]
+    fn what_was_acknowledged_stays_so_while_a_later_handler_runs() {
+        let mut link = Link::default();
+        link.count(Kind::Emit);
+        assert!(link.report());
+        link.count(Kind::Send);
+        link.give();
+        assert_eq!(link.unreported(), 0);
+        assert!(!link.report());
+    }
+
+    #[test]
+    fn a_receipt_of_an_earlier_numbering_says_nothing() {
+        let mut link = Link::default();
+        link.count(Kind::Send);
+        let old = link.give();
+        link.restart();
+        link.count(Kind::Send);
+        link.give();
+        link.handled(old);
+        assert_eq!(link.unreported(), 0);
+    }
+}

@@ -1,0 +1,224 @@
+//! The functions that JavaScript calls for every message: raw functions of Node-API, which cost a third of a
+//! method of a `#[napi]` class. They give `undefined`, or `CODE message` for what was refused.
+
+#![allow(unsafe_code, reason = "functions that Node-API calls, which is C")]
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ptr;
+
+use napi::sys;
+
+use super::environment;
+use super::raw::{Arguments, Env, guard};
+use crate::client::Outgoing;
+use crate::error::Error;
+use crate::machine::{Payload, SessionId};
+use crate::protocol::frame::Kind;
+
+/// Room for text that is kept between calls.
+const KEPT: usize = 64 * 1024;
+
+thread_local! {
+    /// The strings of the call that is being made.
+    static TEXTS: RefCell<Texts> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Texts {
+    name: Vec<u8>,
+    command: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+/// Where the strings of a call are among its arguments. Behind the payload stands whether it is raw bytes.
+struct Places {
+    name: Option<usize>,
+    command: Option<usize>,
+    payload: usize,
+}
+
+/// The strings of a call.
+struct Read<'a> {
+    name: Cow<'a, str>,
+    command: Cow<'a, str>,
+    payload: Payload<'a>,
+}
+
+/// Gives `exports` the functions.
+///
+/// # Safety
+/// `exports` is an object of the current environment `env`.
+pub(super) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
+    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 7] = [
+        ("send", send),
+        ("cancel", cancel),
+        ("emit", emit),
+        ("broadcast", broadcast),
+        ("write", write),
+        ("respond", respond),
+        ("turn", turn),
+    ];
+    for (name, function) in functions {
+        // SAFETY: the caller's promise.
+        unsafe { Env::new(env).define(exports, name, Some(function)) };
+    }
+}
+
+/// `send(instance, kind, name, command, payload, isBytes, request)`: a client's message.
+unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<7>::of(env, info) };
+    call(&arguments, |texts| {
+        let kind = match arguments.number(1) {
+            2 => Kind::Send,
+            3 => Kind::Emit,
+            4 => Kind::Broadcast,
+            5 => Kind::Request,
+            _ => Kind::Discover,
+        };
+        let Read { name, command, payload } = texts.read(&arguments, &Places { name: Some(2), command: Some(3), payload: 4 });
+        let outgoing = Outgoing { kind, name: &name, command: &command, payload, request: arguments.large_number(6) };
+        let instance = environment::instance(arguments.number(0));
+        let client = instance.as_ref().and_then(|instance| instance.client());
+        client.map_or(Ok(()), |client| client.with(|client, _, _| client.push(&outgoing)))
+    })
+}
+
+/// `cancel(instance, request)`: nobody waits for the answer any more.
+unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<2>::of(env, info) };
+    call(&arguments, |_| {
+        let instance = environment::instance(arguments.number(0));
+        if let Some(client) = instance.as_ref().and_then(|instance| instance.client()) {
+            client.with(|client, _, _| client.cancel(arguments.large_number(1)));
+        }
+        Ok(())
+    })
+}
+
+/// `emit(instance, name, command, payload, isBytes, delivery)`: a server's message to a client.
+unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<6>::of(env, info) };
+    call(&arguments, |texts| {
+        let delivery = optional(&arguments, 5);
+        let Read { name, command, payload } = texts.read(&arguments, &Places { name: Some(1), command: Some(2), payload: 3 });
+        let instance = environment::instance(arguments.number(0));
+        let server = instance.as_ref().and_then(|instance| instance.server());
+        server.map_or(Ok(()), |server| {
+            server.with(|server, _, _| server.emit(&name, &command, payload, delivery.as_deref()))
+        })
+    })
+}
+
+/// `broadcast(instance, command, payload, isBytes, except)`: a server's message to all clients.
+unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<5>::of(env, info) };
+    call(&arguments, |texts| {
+        let except = optional(&arguments, 4);
+        let Read { command, payload, .. } = texts.read(&arguments, &Places { name: None, command: Some(1), payload: 2 });
+        let instance = environment::instance(arguments.number(0));
+        let server = instance.as_ref().and_then(|instance| instance.server());
+        server.map_or(Ok(()), |server| {
+            server.with(|server, _, _| server.broadcast(&command, payload, except.as_deref()))
+        })
+    })
+}
+
+/// `write(instance, session, command, payload, isBytes, delivery)`: a server's message to the client of a session.
+unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<6>::of(env, info) };
+    call(&arguments, |texts| {
+        let delivery = optional(&arguments, 5);
+        let Read { command, payload, .. } = texts.read(&arguments, &Places { name: None, command: Some(2), payload: 3 });
+        let session = SessionId(arguments.number(1));
+        let instance = environment::instance(arguments.number(0));
+        let server = instance.as_ref().and_then(|instance| instance.server());
+        server.map_or(Ok(()), |server| {
+            server.with(|server, _, _| server.send(session, &command, payload, delivery.as_deref()))
+        })
+    })
+}
+
+/// `respond(instance, session, request, isFailure, payload, isBytes)`: the answer to a delivery.
+unsafe extern "C" fn respond(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<6>::of(env, info) };
+    call(&arguments, |texts| {
+        let Read { payload, .. } = texts.read(&arguments, &Places { name: None, command: None, payload: 4 });
+        let outcome = if arguments.number(3) == 0 { Ok(payload) } else { Err(payload) };
+        let session = SessionId(arguments.number(1));
+        let request = arguments.large_number(2);
+        let Some(instance) = environment::instance(arguments.number(0)) else { return Ok(()) };
+        if let Some(client) = instance.client() {
+            client.with(|client, _, _| client.respond(request, outcome));
+        } else if let Some(server) = instance.server() {
+            server.with(|server, _, _| server.respond(session, request, outcome));
+        }
+        Ok(())
+    })
+}
+
+/// `turn(instance)`: writes what was queued, and hands over what happened.
+unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<1>::of(env, info) };
+    guard((), || {
+        if let Some(instance) = environment::instance(arguments.number(0)) {
+            instance.turn();
+        }
+    });
+    ptr::null_mut()
+}
+
+impl Texts {
+    /// Reads the strings of a call, each where it is an argument.
+    fn read<'a, const N: usize>(&'a mut self, arguments: &Arguments<N>, places: &Places) -> Read<'a> {
+        if let Some(index) = places.name {
+            arguments.read_string(index, &mut self.name);
+        }
+        if let Some(index) = places.command {
+            arguments.read_string(index, &mut self.command);
+        }
+        let is_bytes = arguments.number(places.payload + 1) != 0;
+        if is_bytes {
+            arguments.read_buffer(places.payload, &mut self.payload);
+        } else {
+            arguments.read_string(places.payload, &mut self.payload);
+        }
+        Read {
+            name: String::from_utf8_lossy(&self.name),
+            command: String::from_utf8_lossy(&self.command),
+            payload: if is_bytes { Payload::Bytes(&self.payload) } else { Payload::Json(&self.payload) },
+        }
+    }
+}
+
+/// A string that may be left out.
+fn optional<const N: usize>(arguments: &Arguments<N>, index: usize) -> Option<String> {
+    let mut text = Vec::new();
+    arguments.read_string(index, &mut text);
+    (!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned())
+}
+
+fn call<const N: usize>(
+    arguments: &Arguments<N>,
+    body: impl FnOnce(&mut Texts) -> Result<(), Error>,
+) -> sys::napi_value {
+    let refused = guard(Ok(()), || {
+        TEXTS.with_borrow_mut(|texts| {
+            let result = body(texts);
+            texts.payload.clear();
+            texts.payload.shrink_to(KEPT);
+            result
+        })
+    });
+    let value = refused.err().and_then(|error| {
+        arguments.env().string(format!("{} {}", error.code().as_str(), error.message()).as_bytes())
+    });
+    arguments.give(value)
+}

@@ -1,0 +1,339 @@
+//! The classes that `index.js` wraps, and what is called rarely enough to be a `#[napi]` function.
+
+#![allow(unsafe_code, reason = "values of Node-API are taken out of napi-rs's types")]
+#![allow(missing_docs, reason = "napi-derive writes items without; index.d.ts documents what users see")]
+
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Env, Function, JsValue, Object, Unknown};
+use napi_derive::napi;
+
+use super::endpoint::Endpoint;
+use super::environment;
+use super::instance::{Instance, Role};
+use super::raw::{self, Callback};
+use super::thread::ThreadEndpoint;
+use super::{calls, console, libuv};
+use crate::client::{self, Client};
+use crate::domain::Domain;
+use crate::error::{Code, Error};
+use crate::machine::{Machine, SessionId};
+use crate::protocol::message::{self, Message};
+use crate::protocol::splitter::Splitter;
+use crate::server::{self, Server};
+use crate::trust::{Others, Trust};
+
+/// What an instance is made with. `index.js` has filled in the defaults.
+#[napi(object, object_to_js = false)]
+pub struct Options {
+    pub domain: String,
+    pub name: Option<String>,
+    pub verbose: bool,
+    /// Whether the loop driver is used.
+    pub on_loop: bool,
+    pub mode: u32,
+    pub allow_any_user: bool,
+    pub allow_users: Vec<u32>,
+    pub max_message_size: f64,
+    pub max_clients: f64,
+    pub handshake_timeout: f64,
+    pub slow_consumer_limit: f64,
+    pub resume_timeout: f64,
+    pub close_timeout: f64,
+}
+
+/// An instance on the side of Rust, known by its number.
+#[napi(js_name = "Server")]
+pub struct NativeServer {
+    id: u32,
+}
+
+/// An instance on the side of Rust, known by its number.
+#[napi(js_name = "Client")]
+pub struct NativeClient {
+    id: u32,
+}
+
+#[napi]
+impl NativeServer {
+    #[napi(constructor)]
+    pub fn new(env: Env, options: Options) -> napi::Result<NativeServer> {
+        let domain = Domain::new(&options.domain).map_err(refused)?;
+        let mut server = Server::new(server::Options {
+            domain,
+            trust: options.trust(),
+            limit: options.max_message_size as usize,
+            max_clients: options.max_clients as usize,
+            handshake_timeout: milliseconds(options.handshake_timeout),
+            slow_consumer_limit: options.slow_consumer_limit as usize,
+            resume_timeout: milliseconds(options.resume_timeout),
+            close_timeout: milliseconds(options.close_timeout),
+        });
+        server.verbose = options.verbose;
+        let id = add(env, &options, server, Role::Server)?;
+        Ok(NativeServer { id })
+    }
+
+    /// What the raw functions know it by.
+    #[napi(getter)]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Where it listens.
+    #[napi(getter)]
+    pub fn path(&self) -> String {
+        with_server(self.id, String::new(), |server| server.path().display().to_string())
+    }
+
+    #[napi(getter)]
+    pub fn is_started(&self) -> bool {
+        with_server(self.id, false, |server| server.is_started())
+    }
+
+    #[napi(setter)]
+    pub fn set_verbose(&self, verbose: bool) {
+        show(verbose);
+        with_server(self.id, (), |server| server.verbose = verbose);
+    }
+
+    #[napi]
+    pub fn add_commands(&self, names: Vec<String>) -> napi::Result<()> {
+        with_server(self.id, Ok(()), |server| server.commands().add(&names)).map_err(refused)
+    }
+
+    /// Listens; `on_events` is called with each batch from now on.
+    #[napi]
+    pub fn start(&self, env: Env, on_events: Function<'_, Unknown<'_>, Unknown<'_>>) -> napi::Result<()> {
+        let Some(instance) = environment::instance(self.id) else { return Ok(()) };
+        instance.listen().map_err(refused)?;
+        start(env, &instance, &on_events)
+    }
+
+    /// Ends the connection of a client.
+    #[napi]
+    pub fn disconnect(&self, session: u32) {
+        if let Some(instance) = environment::instance(self.id)
+            && let Some(server) = instance.server()
+        {
+            server.with(|server, now, events| server.disconnect(SessionId(session), now, events));
+        }
+    }
+
+    /// Whether a client is there.
+    #[napi]
+    pub fn is_reachable(&self, session: u32) -> bool {
+        with_server(self.id, false, |server| server.is_connected(SessionId(session)))
+    }
+
+    /// Whether a client is sent more than its connection takes.
+    #[napi]
+    pub fn is_blocked(&self, session: u32) -> bool {
+        with_server(self.id, true, |server| server.is_blocked(SessionId(session)))
+    }
+
+    /// Stops; the last event of the last batch says that it is done.
+    #[napi]
+    pub fn close(&self) {
+        if let Some(instance) = environment::instance(self.id)
+            && let Some(server) = instance.server()
+        {
+            server.with(|server, now, events| server.close(now, events));
+        }
+    }
+}
+
+#[napi]
+impl NativeClient {
+    #[napi(constructor)]
+    pub fn new(env: Env, options: Options) -> napi::Result<NativeClient> {
+        let domain = Domain::new(&options.domain).map_err(refused)?;
+        let mut client = Client::new(client::Options {
+            name: options.name.clone().unwrap_or_else(message::random_hex),
+            domain,
+            trust: options.trust(),
+            limit: options.max_message_size as usize,
+            close_timeout: milliseconds(options.close_timeout),
+        });
+        client.verbose = options.verbose;
+        let id = add(env, &options, client, Role::Client)?;
+        Ok(NativeClient { id })
+    }
+
+    /// What the raw functions know it by.
+    #[napi(getter)]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    #[napi(getter)]
+    pub fn name(&self) -> String {
+        with_client(self.id, String::new(), |client| client.name().to_owned())
+    }
+
+    #[napi(getter)]
+    pub fn is_started(&self) -> bool {
+        with_client(self.id, false, |client| client.is_started())
+    }
+
+    #[napi(getter)]
+    pub fn is_connected(&self) -> bool {
+        with_client(self.id, false, |client| client.is_connected())
+    }
+
+    #[napi(setter)]
+    pub fn set_verbose(&self, verbose: bool) {
+        show(verbose);
+        with_client(self.id, (), |client| client.verbose = verbose);
+    }
+
+    #[napi]
+    pub fn add_commands(&self, names: Vec<String>) -> napi::Result<()> {
+        with_client(self.id, Ok(()), |client| client.commands().add(&names)).map_err(refused)
+    }
+
+    /// Begins to connect; `on_events` is called with each batch from now on.
+    #[napi]
+    pub fn connect(&self, env: Env, on_events: Function<'_, Unknown<'_>, Unknown<'_>>) -> napi::Result<()> {
+        let Some(instance) = environment::instance(self.id) else { return Ok(()) };
+        with_client(self.id, Ok(()), |client| client.connect()).map_err(refused)?;
+        start(env, &instance, &on_events)
+    }
+
+    /// Ends the connection, which is made anew.
+    #[napi]
+    pub fn disconnect(&self) {
+        if let Some(instance) = environment::instance(self.id)
+            && let Some(client) = instance.client()
+        {
+            client.with(|client, now, events| client.disconnect(now, events));
+        }
+    }
+
+    /// Stops; the last event of the last batch says that it is done.
+    #[napi]
+    pub fn close(&self) {
+        if let Some(instance) = environment::instance(self.id)
+            && let Some(client) = instance.client()
+        {
+            client.with(|client, now, events| client.close(now, events));
+        }
+    }
+}
+
+impl Drop for NativeServer {
+    fn drop(&mut self) {
+        environment::remove(self.id);
+    }
+}
+
+impl Drop for NativeClient {
+    fn drop(&mut self) {
+        environment::remove(self.id);
+    }
+}
+
+/// Whether the loop driver can be used.
+#[napi]
+pub fn has_loop() -> bool {
+    libuv::is_available()
+}
+
+/// Cuts text of protocol 1 into its messages.
+#[napi]
+pub fn split_messages(text: String) -> napi::Result<Vec<String>> {
+    let invalid = || {
+        let message = "What is written to a socket has to be whole messages of protocol 1; use writeCommand() instead.";
+        refused(Error::new(Code::InvalidArgument, message))
+    };
+    let (mut splitter, mut rest, mut found) = (Splitter::new(text.len()), text.as_bytes(), Vec::new());
+    while let Some(object) = splitter.next(&mut rest).map_err(|_| invalid())? {
+        Message::parse(&object).map_err(|_| invalid())?;
+        found.push(String::from_utf8_lossy(&object).into_owned());
+    }
+    if splitter.is_empty() { Ok(found) } else { Err(invalid()) }
+}
+
+/// Takes the files of all sockets of this thread away, since the process ends.
+#[napi]
+pub fn unlink_all() {
+    for instance in environment::instances() {
+        instance.unlink();
+    }
+}
+
+/// Defines the raw functions.
+#[napi(module_exports)]
+pub fn exports(exports: Object<'_>, env: Env) -> napi::Result<()> {
+    console::start();
+    // SAFETY: the exports of the environment that loads the addon.
+    unsafe { calls::define(env.raw(), exports.raw()) };
+    Ok(())
+}
+
+impl Options {
+    fn trust(&self) -> Trust {
+        let others = if self.allow_any_user { Others::Any } else { Others::These(self.allow_users.clone()) };
+        Trust { own: rustix::process::geteuid().as_raw(), others }
+    }
+}
+
+fn add<M: Machine + Send + 'static>(
+    env: Env,
+    options: &Options,
+    machine: M,
+    role: fn(Endpoint<M>) -> Role,
+) -> napi::Result<u32> {
+    show(options.verbose);
+    // SAFETY: the environment of this call.
+    let environment = environment::of(unsafe { raw::Env::new(env.raw()) });
+    environment::add(|id| {
+        let endpoint = if options.on_loop {
+            Endpoint::on_loop(machine, options.mode, environment.start_loop()?.registry(id))
+        } else {
+            Endpoint::Thread(ThreadEndpoint::new(machine, options.mode, environment.env, id)?)
+        };
+        Ok(Instance::new(id, environment, role(endpoint)))
+    })
+    .map_err(refused)
+}
+
+fn start(env: Env, instance: &Instance, on_events: &Function<'_, Unknown<'_>, Unknown<'_>>) -> napi::Result<()> {
+    // SAFETY: a function of this call's environment.
+    let callback = unsafe { Callback::new(raw::Env::new(env.raw()), on_events.raw()) };
+    if let Some(callback) = callback {
+        instance.start(callback);
+    }
+    Ok(())
+}
+
+fn with_server<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Server) -> T) -> T {
+    match environment::instance(id).as_ref().and_then(|instance| instance.server()) {
+        Some(server) => server.with(|server, _, _| f(server)),
+        None => otherwise,
+    }
+}
+
+fn with_client<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Client) -> T) -> T {
+    match environment::instance(id).as_ref().and_then(|instance| instance.client()) {
+        Some(client) => client.with(|client, _, _| f(client)),
+        None => otherwise,
+    }
+}
+
+fn show(verbose: bool) {
+    if verbose {
+        console::install();
+    }
+}
+
+fn milliseconds(number: f64) -> Duration {
+    // A year stands for "without end": later times overflow on some systems.
+    Duration::from_secs_f64(number.clamp(0.0, 365.0 * 86_400_000.0) / 1000.0)
+}
+
+/// An error whose message begins with its code; `index.js` makes one of its own of it.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn refused(error: Error) -> napi::Error {
+    napi::Error::from_reason(format!("{} {}", error.code().as_str(), error.message()))
+}

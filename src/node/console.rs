@@ -1,0 +1,144 @@
+//! Shows `tracing` events: those of instances whose `verbose` is set on the standard output, and those that
+//! the filter in `IPCIO_LOG` lets through on the standard error.
+
+use std::fmt::{Debug, Write as _};
+use std::io::{IsTerminal, Write as _};
+use std::sync::OnceLock;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// The variable with the filter.
+const VARIABLE: &str = "IPCIO_LOG";
+
+/// Begins to show events, if the environment asks for it.
+pub(super) fn start() {
+    if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
+        install();
+    }
+}
+
+/// Begins to show events, since an instance wants its own shown.
+pub(super) fn install() {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let filter = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
+        let filter = filter.map(|value| EnvFilter::builder().parse_lossy(value));
+        let console = Console {
+            filter,
+            coloured_output: wants_colour(std::io::stdout().is_terminal()),
+            coloured_errors: wants_colour(std::io::stderr().is_terminal()),
+        };
+        // Whoever has installed another subscriber in this process sees the events there.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(console));
+    });
+}
+
+/// Writes events.
+struct Console {
+    filter: Option<EnvFilter>,
+    coloured_output: bool,
+    coloured_errors: bool,
+}
+
+impl<S: Subscriber> Layer<S> for Console {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        metadata.target().starts_with("ipcio")
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut narration = Narration::default();
+        event.record(&mut narration);
+        // A closed output is no reason to fail.
+        if narration.verbose {
+            let _ = std::io::stdout().write_all(narration.line(self.coloured_output).as_bytes());
+        }
+        if self.filter.as_ref().is_some_and(|filter| filter.enabled(event.metadata(), context)) {
+            let level = event.metadata().level();
+            let line = format!("ipcio {level} {}", narration.line(self.coloured_errors));
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+}
+
+/// What an event says.
+#[derive(Default)]
+struct Narration {
+    verbose: bool,
+    title: String,
+    subject: String,
+    details: String,
+}
+
+impl Narration {
+    /// Bold title, yellow subject, dimmed details, as in 0.6.2.
+    fn line(&self, coloured: bool) -> String {
+        let Narration { title, subject, details, .. } = self;
+        let parts = [("\u{1b}[1m", title), ("\u{1b}[33m", subject), ("\u{1b}[2m", details)];
+        let mut line = String::new();
+        for (style, text) in parts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            let space = if line.is_empty() { "" } else { " " };
+            let written = if coloured {
+                write!(line, "{space}{style}{text}\u{1b}[0m")
+            } else {
+                write!(line, "{space}{text}")
+            };
+            debug_assert!(written.is_ok(), "a String takes everything");
+        }
+        line.push('\n');
+        line
+    }
+}
+
+impl Visit for Narration {
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if field.name() == "verbose" {
+            self.verbose = value;
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record(field, value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.record(field, format!("{value:?}"));
+    }
+}
+
+impl Narration {
+    fn record(&mut self, field: &Field, value: String) {
+        match field.name() {
+            "title" => self.title = value,
+            "subject" => self.subject = value,
+            _ => self.details = value,
+        }
+    }
+}
+
+/// Whether to colour, as Node decides it: `NO_COLOR` and `FORCE_COLOR` come before what the output is.
+fn wants_colour(is_terminal: bool) -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match set("FORCE_COLOR") {
+        Some(value) => value != "0" && value != "false",
+        None => set("NO_COLOR").is_none() && is_terminal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_coloured_only_on_request() {
+        let narration =
+            Narration { verbose: true, title: "HANDLER EXEC".into(), subject: "double".into(), details: "from x".into() };
+        assert_eq!(narration.line(false), "HANDLER EXEC double from x\n");
+        assert_eq!(
+            narration.line(true),
+            "\u{1b}[1mHANDLER EXEC\u{1b}[0m \u{1b}[33mdouble\u{1b}[0m \u{1b}[2mfrom x\u{1b}[0m\n"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! What belongs to a thread with Node: its environments and the instances in them.
+//!
+//! A thread has one environment for each time that the addon was loaded there (Jest loads it for each test
+//! file), and workers have their own. JavaScript knows an instance by its number.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::c_void;
+use std::rc::Rc;
+
+use napi::sys;
+use rustc_hash::FxHashMap;
+
+use super::event_loop::EventLoop;
+use super::instance::Instance;
+use super::raw::{self, Env, guard};
+use crate::error::Error;
+
+thread_local! {
+    static THREAD: RefCell<Thread> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Thread {
+    environments: FxHashMap<usize, Rc<Environment>>,
+    instances: FxHashMap<u32, Rc<Instance>>,
+    next: u32,
+}
+
+/// An environment of Node.
+#[derive(Debug)]
+pub(super) struct Environment {
+    pub(super) env: Env,
+    id: usize,
+    event_loop: OnceCell<Rc<EventLoop>>,
+    /// What Node waits for at its end.
+    cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
+}
+
+impl Environment {
+    /// The loop driver, if an instance has asked for it.
+    pub(super) fn event_loop(&self) -> Option<Rc<EventLoop>> {
+        self.event_loop.get().cloned()
+    }
+
+    /// The loop driver, from now on.
+    pub(super) fn start_loop(&self) -> Result<Rc<EventLoop>, Error> {
+        if let Some(event_loop) = self.event_loop.get() {
+            return Ok(Rc::clone(event_loop));
+        }
+        let made = EventLoop::new(self.env, self.id)
+            .map_err(|error| Error::system(&error, "watch Node's event loop (use driver: 'thread')"))?;
+        Ok(Rc::clone(self.event_loop.get_or_init(|| Rc::new(made))))
+    }
+}
+
+/// The environment of a call, which is known from now on.
+pub(super) fn of(env: Env) -> Rc<Environment> {
+    let known = THREAD.with_borrow(|thread| thread.environments.values().find(|known| known.env == env).cloned());
+    known.unwrap_or_else(|| {
+        let id = THREAD.with_borrow_mut(|thread| {
+            thread.next += 1;
+            thread.next as usize
+        });
+        let made =
+            Rc::new(Environment { env, id, event_loop: OnceCell::new(), cleanup: Cell::new(std::ptr::null_mut()) });
+        THREAD.with_borrow_mut(|thread| thread.environments.insert(id, Rc::clone(&made)));
+        env.on_cleanup(Some(on_cleanup), id as *mut c_void);
+        made
+    })
+}
+
+/// The environment of this number.
+pub(super) fn find(id: usize) -> Option<Rc<Environment>> {
+    THREAD.with_borrow(|thread| thread.environments.get(&id).cloned())
+}
+
+/// The instance of this number.
+pub(super) fn instance(id: u32) -> Option<Rc<Instance>> {
+    THREAD.with_borrow(|thread| thread.instances.get(&id).cloned())
+}
+
+/// All instances of this thread.
+pub(super) fn instances() -> Vec<Rc<Instance>> {
+    THREAD.with_borrow(|thread| thread.instances.values().cloned().collect())
+}
+
+/// Makes an instance under a new number.
+pub(super) fn add(make: impl FnOnce(u32) -> Result<Instance, Error>) -> Result<u32, Error> {
+    let id = THREAD.with_borrow_mut(|thread| {
+        thread.next += 1;
+        thread.next
+    });
+    let instance = Rc::new(make(id)?);
+    THREAD.with_borrow_mut(|thread| thread.instances.insert(id, instance));
+    Ok(id)
+}
+
+/// Forgets an instance.
+pub(super) fn remove(id: u32) {
+    // JavaScript objects may be collected after the thread's own data has been.
+    let removed = THREAD.try_with(|thread| thread.try_borrow_mut().ok().and_then(|mut thread| thread.instances.remove(&id)));
+    drop(removed);
+}
+
+/// All handles of an environment are closed: it may end.
+pub(super) fn finish(environment: &Environment) {
+    THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
+    raw::finish_cleanup(environment.cleanup.get());
+}
+
+/// The environment ends: a worker is terminated, or the process. Asynchronous, because libuv needs another turn
+/// of the loop to close handles; freeing them at once, or not at all, aborts the process.
+extern "C" fn on_cleanup(handle: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
+    guard((), || {
+        let Some(environment) = find(data as usize) else {
+            raw::finish_cleanup(handle);
+            return;
+        };
+        environment.cleanup.set(handle);
+        for instance in instances() {
+            if Rc::ptr_eq(instance.environment(), &environment) {
+                instance.abandon();
+                remove(instance.id());
+            }
+        }
+        match environment.event_loop() {
+            Some(event_loop) => event_loop.close(),
+            None => finish(&environment),
+        }
+    });
+}

@@ -1,0 +1,346 @@
+//! The loop driver: the JavaScript thread owns the sockets, and reads them on Node's own event loop.
+//!
+//! One `uv_poll` watches the selector (epoll, kqueue) that holds all sockets of the thread, one `uv_timer`
+//! serves all deadlines. No thread stands between a socket and its handler, so a message costs one wake-up.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Token};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::environment::{self, Environment};
+use super::instance::Instance;
+use super::libuv::{Handle, Loop};
+use super::raw::{Env, guard};
+use crate::io::{Progress, READ_BUFFER, Registry};
+use crate::machine::{ConnectionId, ListenerId};
+
+/// How many sockets are asked for at once.
+const READY_AT_ONCE: usize = 256;
+
+/// How long nothing is accepted after the process ran out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a thread needs to read its sockets on its event loop.
+#[derive(Debug)]
+pub(super) struct EventLoop {
+    env: Env,
+    selector: RefCell<mio::Poll>,
+    ready: RefCell<mio::Events>,
+    registry: mio::Registry,
+    targets: RefCell<FxHashMap<usize, Target>>,
+    next_token: Cell<usize>,
+    /// One for all sockets.
+    buffer: RefCell<Vec<u8>>,
+    poll: Handle,
+    timer: Handle,
+    /// The deadlines of instances, and the one that the timer is started for.
+    deadlines: RefCell<BTreeSet<(Instant, u32)>>,
+    armed: Cell<Option<Instant>>,
+    /// Instances that keep the process alive.
+    active: Cell<usize>,
+    /// Handles that libuv has not closed yet.
+    open: Cell<u32>,
+}
+
+/// What a token of the selector stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    instance: u32,
+    pub(super) socket: TargetSocket,
+}
+
+/// A socket of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TargetSocket {
+    Connection(ConnectionId),
+    Listener(ListenerId),
+}
+
+/// A socket that the selector watches. It is forgotten before it is closed.
+#[derive(Clone, Copy, Debug)]
+struct Watched {
+    token: Token,
+    descriptor: RawFd,
+}
+
+/// The sockets of one instance.
+#[derive(Debug)]
+pub(super) struct LoopRegistry {
+    event_loop: Rc<EventLoop>,
+    instance: u32,
+    connections: FxHashMap<ConnectionId, Watched>,
+    listeners: FxHashMap<ListenerId, Watched>,
+    /// Connections that wait for room to write.
+    blocked: FxHashSet<ConnectionId>,
+}
+
+impl EventLoop {
+    /// Begins to watch the loop of an environment.
+    pub(super) fn new(env: Env, environment: usize) -> io::Result<EventLoop> {
+        let missing = || io::Error::from(io::ErrorKind::Unsupported);
+        let uv = Loop::of(env).ok_or_else(missing)?;
+        let selector = mio::Poll::new()?;
+        let registry = selector.registry().try_clone()?;
+        let poll = uv.poll(selector.as_raw_fd(), environment, on_poll).ok_or_else(missing)?;
+        let timer = uv.timer(environment).ok_or_else(missing)?;
+        poll.keep_alive(false);
+        timer.keep_alive(false);
+        Ok(EventLoop {
+            env,
+            selector: RefCell::new(selector),
+            ready: RefCell::new(mio::Events::with_capacity(READY_AT_ONCE)),
+            registry,
+            targets: RefCell::default(),
+            next_token: Cell::new(0),
+            buffer: RefCell::new(vec![0; READ_BUFFER]),
+            poll,
+            timer,
+            deadlines: RefCell::default(),
+            armed: Cell::new(None),
+            active: Cell::new(0),
+            open: Cell::new(2),
+        })
+    }
+
+    /// A registry for the sockets of an instance.
+    pub(super) fn registry(self: &Rc<Self>, instance: u32) -> LoopRegistry {
+        LoopRegistry {
+            event_loop: Rc::clone(self),
+            instance,
+            connections: FxHashMap::default(),
+            listeners: FxHashMap::default(),
+            blocked: FxHashSet::default(),
+        }
+    }
+
+    /// An instance began or ceased to keep the process alive.
+    pub(super) fn count_active(&self, active: bool) {
+        let before = self.active.get();
+        self.active.set(if active { before + 1 } else { before - 1 });
+        if (before == 0) == active {
+            self.poll.keep_alive(active);
+        }
+    }
+
+    /// The deadline of an instance has changed.
+    pub(super) fn set_deadline(&self, instance: u32, old: Option<Instant>, new: Option<Instant>) {
+        let mut deadlines = self.deadlines.borrow_mut();
+        if let Some(old) = old {
+            deadlines.remove(&(old, instance));
+        }
+        if let Some(new) = new {
+            deadlines.insert((new, instance));
+        }
+        let next = deadlines.first().map(|&(at, _)| at);
+        if next == self.armed.get() {
+            return;
+        }
+        self.armed.set(next);
+        match next {
+            Some(at) => self.start_timer(at),
+            None => self.timer.stop_timer(),
+        }
+    }
+
+    /// Closes the handles. The last one to be closed calls `on_closed` of the environment.
+    pub(super) fn close(&self) {
+        self.poll.close(on_closed);
+        self.timer.close(on_closed);
+    }
+
+    /// Reads everything that is ready, and gives it to JavaScript.
+    pub(super) fn turn(&self) {
+        let now = Instant::now();
+        let mut touched: Vec<Rc<Instance>> = Vec::new();
+        for (token, readable, writable) in self.select() {
+            let Some(target) = self.targets.borrow().get(&token).copied() else { continue };
+            let Some(instance) = environment::instance(target.instance) else { continue };
+            self.serve(&instance, target.socket, readable, writable, now);
+            if !touched.iter().any(|other| Rc::ptr_eq(other, &instance)) {
+                touched.push(instance);
+            }
+        }
+        for instance in touched {
+            instance.turn();
+        }
+    }
+
+    fn select(&self) -> Vec<(usize, bool, bool)> {
+        let mut ready = self.ready.borrow_mut();
+        if self.selector.borrow_mut().poll(&mut ready, Some(Duration::ZERO)).is_err() {
+            return Vec::new();
+        }
+        ready
+            .iter()
+            .map(|event| {
+                let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                (event.token().0, readable, event.is_writable())
+            })
+            .collect()
+    }
+
+    fn serve(&self, instance: &Instance, socket: TargetSocket, readable: bool, writable: bool, now: Instant) {
+        if writable && let TargetSocket::Connection(id) = socket {
+            instance.writable(id, now);
+        }
+        if !readable {
+            return;
+        }
+        let progress = match socket {
+            TargetSocket::Connection(id) => instance.readable(id, &mut self.buffer.borrow_mut(), now),
+            TargetSocket::Listener(id) => match instance.acceptable(id, now) {
+                Ok(progress) => progress,
+                Err(error) => {
+                    tracing::warn!(target: "ipcio", "could not accept a connection: {error}; will try again");
+                    instance.accept_again(id, now + ACCEPT_PAUSE);
+                    Progress::Drained
+                }
+            },
+        };
+        if progress == Progress::More {
+            instance.watch_again(socket);
+        }
+    }
+
+    fn elapse(&self) {
+        self.armed.set(None);
+        let now = Instant::now();
+        let due: Vec<u32> = {
+            let deadlines = self.deadlines.borrow();
+            deadlines.iter().take_while(|&&(at, _)| at <= now).map(|&(_, instance)| instance).collect()
+        };
+        for instance in due.into_iter().filter_map(environment::instance) {
+            instance.elapsed(now);
+            instance.turn();
+        }
+        // The timer may have come a little early, and an instance may have kept its deadline.
+        let next = self.deadlines.borrow().first().map(|&(at, _)| at);
+        if self.armed.get().is_none()
+            && let Some(at) = next
+        {
+            self.armed.set(next);
+            self.start_timer(at);
+        }
+    }
+
+    fn start_timer(&self, at: Instant) {
+        let wait = at.saturating_duration_since(Instant::now());
+        // Rounded up: a timer that fires early would only be started again.
+        let milliseconds = u64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        self.timer.start_timer(milliseconds, on_timer);
+    }
+}
+
+impl LoopRegistry {
+    /// A connection has room to write. Whether that was waited for.
+    pub(super) fn unblocked(&mut self, id: ConnectionId) -> bool {
+        let was_blocked = self.blocked.remove(&id);
+        if was_blocked {
+            self.watch_again(TargetSocket::Connection(id));
+        }
+        was_blocked
+    }
+
+    /// Asks for another notice of what is ready already: the selector tells of changes only.
+    pub(super) fn watch_again(&self, socket: TargetSocket) {
+        let (watched, interest) = match socket {
+            TargetSocket::Connection(id) if self.blocked.contains(&id) => {
+                (self.connections.get(&id), Interest::READABLE | Interest::WRITABLE)
+            }
+            TargetSocket::Connection(id) => (self.connections.get(&id), Interest::READABLE),
+            TargetSocket::Listener(id) => (self.listeners.get(&id), Interest::READABLE),
+        };
+        if let Some(watched) = watched {
+            // It fails only for a socket that is not watched, which nobody waits for.
+            let _ = self.event_loop.registry.reregister(&mut SourceFd(&watched.descriptor), watched.token, interest);
+        }
+    }
+
+    fn watch(&self, descriptor: RawFd, socket: TargetSocket) -> io::Result<Watched> {
+        let token = Token(self.event_loop.next_token.get());
+        self.event_loop.next_token.set(token.0 + 1);
+        self.event_loop.registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        let target = Target { instance: self.instance, socket };
+        self.event_loop.targets.borrow_mut().insert(token.0, target);
+        Ok(Watched { token, descriptor })
+    }
+
+    fn forget(&self, watched: Option<Watched>) {
+        if let Some(watched) = watched {
+            self.event_loop.targets.borrow_mut().remove(&watched.token.0);
+            let _ = self.event_loop.registry.deregister(&mut SourceFd(&watched.descriptor));
+        }
+    }
+}
+
+impl Registry for LoopRegistry {
+    fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()> {
+        let watched = self.watch(stream.as_raw_fd(), TargetSocket::Connection(id))?;
+        self.connections.insert(id, watched);
+        Ok(())
+    }
+
+    fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<()> {
+        let watched = self.watch(listener.as_raw_fd(), TargetSocket::Listener(id))?;
+        self.listeners.insert(id, watched);
+        Ok(())
+    }
+
+    fn watch_writable(&mut self, id: ConnectionId, _: &Arc<UnixStream>) -> io::Result<()> {
+        self.blocked.insert(id);
+        self.watch_again(TargetSocket::Connection(id));
+        Ok(())
+    }
+
+    fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
+        self.blocked.remove(&id);
+        let watched = self.connections.remove(&id);
+        self.forget(watched);
+    }
+
+    fn forget_listener(&mut self, id: ListenerId, _: &Arc<UnixListener>) {
+        let watched = self.listeners.remove(&id);
+        self.forget(watched);
+    }
+}
+
+extern "C" fn on_poll(handle: *mut c_void, _status: c_int, _events: c_int) {
+    with_loop(handle, EventLoop::turn);
+}
+
+extern "C" fn on_timer(handle: *mut c_void) {
+    with_loop(handle, EventLoop::elapse);
+}
+
+extern "C" fn on_closed(handle: *mut c_void) {
+    guard((), || {
+        let environment = environment::find(Handle::data(handle));
+        Handle::release(handle);
+        let Some(environment) = environment else { return };
+        let left = environment.event_loop().map_or(0, |event_loop| {
+            event_loop.open.set(event_loop.open.get() - 1);
+            event_loop.open.get()
+        });
+        if left == 0 {
+            environment::finish(&environment);
+        }
+    });
+}
+
+fn with_loop(handle: *mut c_void, body: fn(&EventLoop)) {
+    guard((), || {
+        let environment = environment::find(Handle::data(handle));
+        let Some(event_loop) = environment.as_deref().and_then(Environment::event_loop) else { return };
+        event_loop.env.scope(|| body(&event_loop));
+    });
+}

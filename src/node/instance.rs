@@ -1,0 +1,228 @@
+//! A `Server` or `Client` of JavaScript: its state machine, and the function that is called with its events.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::endpoint::{Endpoint, LoopEndpoint};
+use super::environment::Environment;
+use super::event_loop::TargetSocket;
+use super::raw::Callback;
+use crate::client::Client;
+use crate::error::Error;
+use crate::io::Progress;
+use crate::machine::{ConnectionId, ListenerId, Machine};
+use crate::server::Server;
+
+/// An instance of either class.
+#[derive(Debug)]
+pub(super) struct Instance {
+    id: u32,
+    environment: Rc<Environment>,
+    pub(super) role: Role,
+    /// Called with each batch, as long as the instance is started.
+    callback: RefCell<Option<Rc<Callback>>>,
+    /// Whether a turn is under way, which deals with whatever JavaScript does in it.
+    in_turn: Cell<bool>,
+    active: Cell<bool>,
+    deadline: Cell<Option<Instant>>,
+    /// When and on which listener accepting is tried again.
+    accept_again: Cell<Option<(Instant, ListenerId)>>,
+}
+
+/// What an instance is.
+#[derive(Debug)]
+pub(super) enum Role {
+    Client(Endpoint<Client>),
+    Server(Endpoint<Server>),
+}
+
+/// Runs an expression for the endpoint of either role.
+macro_rules! either {
+    ($instance:expr, $endpoint:ident => $body:expr) => {
+        match &$instance.role {
+            Role::Client($endpoint) => $body,
+            Role::Server($endpoint) => $body,
+        }
+    };
+}
+
+/// Runs an expression with the sockets that this thread reads, or gives `$otherwise`.
+macro_rules! on_this_thread {
+    ($instance:expr, $otherwise:expr, $io:ident, $events:ident => $body:expr) => {
+        either!($instance, endpoint => {
+            match endpoint.on_this_thread() {
+                Some(endpoint) => LoopEndpoint::with(endpoint, |$io, $events| $body),
+                None => $otherwise,
+            }
+        })
+    };
+}
+
+impl Instance {
+    pub(super) fn new(id: u32, environment: Rc<Environment>, role: Role) -> Instance {
+        Instance {
+            id,
+            environment,
+            role,
+            callback: RefCell::new(None),
+            in_turn: Cell::new(false),
+            active: Cell::new(false),
+            deadline: Cell::new(None),
+            accept_again: Cell::new(None),
+        }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(super) fn environment(&self) -> &Rc<Environment> {
+        &self.environment
+    }
+
+    /// The client, if it is one.
+    pub(super) fn client(&self) -> Option<&Endpoint<Client>> {
+        match &self.role {
+            Role::Client(client) => Some(client),
+            Role::Server(_) => None,
+        }
+    }
+
+    /// The server, if it is one.
+    pub(super) fn server(&self) -> Option<&Endpoint<Server>> {
+        match &self.role {
+            Role::Server(server) => Some(server),
+            Role::Client(_) => None,
+        }
+    }
+
+    /// The instance is started: its events go to `callback`.
+    pub(super) fn start(&self, callback: Callback) {
+        *self.callback.borrow_mut() = Some(Rc::new(callback));
+        self.look_after();
+    }
+
+    /// Starts a server.
+    pub(super) fn listen(&self) -> Result<(), Error> {
+        let Some(server) = self.server() else { return Ok(()) };
+        let (listener, path) = server.with(|server, now, _| server.start(now).map(|id| (id, server.path())))?;
+        server.listen(listener, &path).inspect_err(|_| server.with(|server, _, _| server.start_failed()))
+    }
+
+    /// Hands all events to JavaScript and writes what that leads to. Within a turn it does nothing: the turn
+    /// goes on until nothing is left.
+    pub(super) fn turn(&self) {
+        if self.in_turn.replace(true) {
+            return;
+        }
+        loop {
+            while let Some(batch) = either!(self, endpoint => endpoint.take()) {
+                self.dispatch(&batch.text, &batch.buffers);
+                let closed = batch.closed;
+                either!(self, endpoint => endpoint.handled(batch));
+                if closed {
+                    self.look_after();
+                }
+            }
+            either!(self, endpoint => endpoint.flush());
+            if either!(self, endpoint => endpoint.is_idle()) {
+                break;
+            }
+        }
+        self.in_turn.set(false);
+        self.look_after();
+    }
+
+    pub(super) fn readable(&self, id: ConnectionId, buffer: &mut [u8], now: Instant) -> Progress {
+        on_this_thread!(self, Progress::Drained, io, events => io.readable(id, buffer, now, events))
+    }
+
+    pub(super) fn writable(&self, id: ConnectionId, now: Instant) {
+        on_this_thread!(self, (), io, events => if io.registry().unblocked(id) {
+            io.writable(id, now, events);
+        });
+    }
+
+    pub(super) fn acceptable(&self, id: ListenerId, now: Instant) -> io::Result<Progress> {
+        on_this_thread!(self, Ok(Progress::Drained), io, events => io.acceptable(id, now, events))
+    }
+
+    pub(super) fn watch_again(&self, socket: TargetSocket) {
+        on_this_thread!(self, (), io, _events => io.registry().watch_again(socket));
+    }
+
+    /// Accepts nothing until then.
+    pub(super) fn accept_again(&self, id: ListenerId, at: Instant) {
+        self.accept_again.set(Some((at, id)));
+    }
+
+    /// The deadline has passed.
+    pub(super) fn elapsed(&self, now: Instant) {
+        if let Some((_, id)) = self.accept_again.get().filter(|&(at, _)| at <= now) {
+            self.accept_again.set(None);
+            self.watch_again(TargetSocket::Listener(id));
+        }
+        on_this_thread!(self, (), io, events => if io.machine.deadline().is_some_and(|at| at <= now) {
+            io.machine.elapsed(now, events);
+        });
+    }
+
+    /// Takes the files of sockets away, since the process ends.
+    pub(super) fn unlink(&self) {
+        // An exit from within a call of this addon leaves the file to the next server.
+        either!(self, endpoint => endpoint.unlink());
+    }
+
+    /// The environment ends: nothing may call into JavaScript any more.
+    pub(super) fn abandon(&self) {
+        self.callback.borrow_mut().take();
+        either!(self, endpoint => endpoint.abandon());
+        if let Some(event_loop) = self.environment.event_loop() {
+            event_loop.set_deadline(self.id, self.deadline.take(), None);
+        }
+    }
+
+    fn dispatch(&self, text: &[u8], buffers: &[Vec<u8>]) {
+        let Some(callback) = self.callback.borrow().clone() else { return };
+        let env = self.environment.env;
+        env.scope(|| {
+            let buffers = if buffers.is_empty() { env.undefined() } else { env.buffers(buffers) };
+            if let (Some(text), Some(buffers)) = (env.string(text), buffers) {
+                callback.call(&[text, buffers]);
+            }
+        });
+    }
+
+    /// Whether the process has to stay, and until when it may sleep.
+    fn look_after(&self) {
+        let active = match &self.role {
+            Role::Client(endpoint) => endpoint.with(|client, _, _| client.is_started()),
+            Role::Server(endpoint) => endpoint.with(|server, _, _| server.is_started() || server.is_closing()),
+        };
+        let event_loop = self.environment.event_loop();
+        if self.active.replace(active) != active {
+            either!(self, endpoint => endpoint.keep_alive(active));
+            if let Some(event_loop) = event_loop.as_ref().filter(|_| self.is_on_this_thread()) {
+                event_loop.count_active(active);
+            }
+            if !active {
+                self.callback.borrow_mut().take();
+            }
+        }
+        if let Some(event_loop) = event_loop {
+            let machine = either!(self, endpoint => endpoint.deadline());
+            let accept = self.accept_again.get().map(|(at, _)| at);
+            let next = [machine, accept].into_iter().flatten().min();
+            let before = self.deadline.replace(next);
+            if before != next {
+                event_loop.set_deadline(self.id, before, next);
+            }
+        }
+    }
+
+    fn is_on_this_thread(&self) -> bool {
+        either!(self, endpoint => endpoint.on_this_thread().is_some())
+    }
+}

@@ -1,0 +1,235 @@
+//! The few functions of libuv that the loop driver needs, found at run time. They are old and stable, and
+//! Node exports them; Bun's stand-ins abort when called, so `index.js` never asks for the loop driver there.
+
+#![allow(unsafe_code, reason = "calls into libuv, which is C")]
+
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::os::fd::RawFd;
+use std::sync::OnceLock;
+
+/// `UV_READABLE`.
+const READABLE: c_int = 1;
+
+/// Kinds of handles, as `uv_handle_size` counts them.
+const POLL: c_int = 8;
+const PREPARE: c_int = 9;
+const TIMER: c_int = 13;
+
+/// A function that libuv calls when there is something to read.
+pub(super) type OnPoll = extern "C" fn(*mut c_void, c_int, c_int);
+/// A function that libuv calls for a timer, before it waits, or once a handle is closed.
+pub(super) type OnHandle = extern "C" fn(*mut c_void);
+
+/// An event loop of libuv.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Loop(*mut c_void);
+
+/// A handle of libuv. It has to be closed before its loop ends; its memory is given back after that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handle(*mut c_void);
+
+struct Functions {
+    backend_fd: unsafe extern "C" fn(*mut c_void) -> c_int,
+    backend_timeout: unsafe extern "C" fn(*mut c_void) -> c_int,
+    close: unsafe extern "C" fn(*mut c_void, OnHandle),
+    handle_get_data: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+    handle_set_data: unsafe extern "C" fn(*mut c_void, *mut c_void),
+    handle_size: unsafe extern "C" fn(c_int) -> usize,
+    poll_init: unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> c_int,
+    poll_start: unsafe extern "C" fn(*mut c_void, c_int, OnPoll) -> c_int,
+    prepare_init: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+    prepare_start: unsafe extern "C" fn(*mut c_void, OnHandle) -> c_int,
+    prepare_stop: unsafe extern "C" fn(*mut c_void) -> c_int,
+    handle_ref: unsafe extern "C" fn(*mut c_void),
+    handle_unref: unsafe extern "C" fn(*mut c_void),
+    timer_init: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+    timer_start: unsafe extern "C" fn(*mut c_void, OnHandle, u64, u64) -> c_int,
+    timer_stop: unsafe extern "C" fn(*mut c_void) -> c_int,
+    update_time: unsafe extern "C" fn(*mut c_void),
+}
+
+/// Whether this process has all of them.
+pub(super) fn is_available() -> bool {
+    functions().is_some()
+}
+
+impl Loop {
+    /// The loop of an environment, if libuv can be called. It outlives the environment's cleanup hooks, which
+    /// close all handles.
+    pub(super) fn of(env: super::raw::Env) -> Option<Loop> {
+        if !is_available() {
+            return None;
+        }
+        let pointer = env.uv_loop();
+        (!pointer.is_null()).then_some(Loop(pointer))
+    }
+
+    /// A handle that calls `on_poll` when `fd` has something to read.
+    pub(super) fn poll(self, fd: RawFd, data: usize, on_poll: OnPoll) -> Option<Handle> {
+        let functions = functions()?;
+        let handle = Handle::allocate(functions, POLL)?;
+        // SAFETY: the loop lives (see `of`), and the handle is fresh memory of the size that libuv asks for.
+        unsafe {
+            if (functions.poll_init)(self.0, handle.0, fd) != 0 {
+                return None;
+            }
+            (functions.handle_set_data)(handle.0, data as *mut c_void);
+            (functions.poll_start)(handle.0, READABLE, on_poll);
+        }
+        Some(handle)
+    }
+
+    /// A timer that is not started.
+    pub(super) fn timer(self, data: usize) -> Option<Handle> {
+        let functions = functions()?;
+        let handle = Handle::allocate(functions, TIMER)?;
+        // SAFETY: as in `poll`. The initialisation of timers can't fail.
+        unsafe {
+            (functions.timer_init)(self.0, handle.0);
+            (functions.handle_set_data)(handle.0, data as *mut c_void);
+        }
+        Some(handle)
+    }
+
+    /// A handle for the moment before the loop waits, not started.
+    pub(super) fn prepare(self, data: usize) -> Option<Handle> {
+        let functions = functions()?;
+        let handle = Handle::allocate(functions, PREPARE)?;
+        // SAFETY: as in `poll`. The initialisation of prepare handles can't fail.
+        unsafe {
+            (functions.prepare_init)(self.0, handle.0);
+            (functions.handle_set_data)(handle.0, data as *mut c_void);
+        }
+        Some(handle)
+    }
+
+    /// How long the loop is going to wait: milliseconds, 0 for not at all, -1 without end.
+    pub(super) fn backend_timeout(self) -> i32 {
+        let Some(functions) = functions() else { return 0 };
+        // SAFETY: the loop lives, see `of`.
+        unsafe {
+            (functions.update_time)(self.0);
+            (functions.backend_timeout)(self.0)
+        }
+    }
+
+    /// The descriptor that is readable when something of the loop is ready.
+    pub(super) fn backend_fd(self) -> RawFd {
+        // SAFETY: the loop lives, see `of`.
+        functions().map_or(-1, |functions| unsafe { (functions.backend_fd)(self.0) })
+    }
+}
+
+impl Handle {
+    /// Zeroed memory for a handle; `release` gives it back.
+    fn allocate(functions: &Functions, kind: c_int) -> Option<Handle> {
+        // SAFETY: it only looks up a number.
+        let size = unsafe { (functions.handle_size)(kind) };
+        // SAFETY: calloc with sizes above 0; its memory fits any type.
+        let memory = unsafe { libc::calloc(1, size.max(1)) };
+        (!memory.is_null()).then_some(Handle(memory))
+    }
+
+    /// Gives the memory back. To be called in the callback of [`Handle::close`] and nowhere else.
+    pub(super) fn release(pointer: *mut c_void) {
+        // SAFETY: closed handles are not used by libuv any more, and came from `allocate`.
+        unsafe { libc::free(pointer) };
+    }
+
+    /// The number that a handle was made with, in a callback of libuv.
+    pub(super) fn data(pointer: *mut c_void) -> usize {
+        // SAFETY: libuv calls back with a handle that was made here.
+        functions().map_or(0, |functions| unsafe { (functions.handle_get_data)(pointer) } as usize)
+    }
+
+    /// Closes it; `on_closed` follows in a later turn of the loop.
+    pub(super) fn close(self, on_closed: OnHandle) {
+        if let Some(functions) = functions() {
+            // SAFETY: the handle is initialised, and its owner closes it once.
+            unsafe { (functions.close)(self.0, on_closed) };
+        }
+    }
+
+    /// Whether it keeps the process alive.
+    pub(super) fn keep_alive(self, alive: bool) {
+        if let Some(functions) = functions() {
+            // SAFETY: the handle is initialised and not closed.
+            unsafe { if alive { (functions.handle_ref)(self.0) } else { (functions.handle_unref)(self.0) } };
+        }
+    }
+
+    /// Starts a timer: `on_timer` is called once, after so many milliseconds.
+    pub(super) fn start_timer(self, milliseconds: u64, on_timer: OnHandle) {
+        if let Some(functions) = functions() {
+            // SAFETY: the handle is an initialised timer.
+            unsafe { (functions.timer_start)(self.0, on_timer, milliseconds, 0) };
+        }
+    }
+
+    /// Stops a timer.
+    pub(super) fn stop_timer(self) {
+        if let Some(functions) = functions() {
+            // SAFETY: the handle is an initialised timer.
+            unsafe { (functions.timer_stop)(self.0) };
+        }
+    }
+
+    /// Starts a prepare handle: `on_prepare` is called each time before the loop waits.
+    pub(super) fn start_prepare(self, on_prepare: OnHandle) {
+        if let Some(functions) = functions() {
+            // SAFETY: the handle is an initialised prepare handle.
+            unsafe { (functions.prepare_start)(self.0, on_prepare) };
+        }
+    }
+
+    /// Stops a prepare handle.
+    pub(super) fn stop_prepare(self) {
+        if let Some(functions) = functions() {
+            // SAFETY: the handle is an initialised prepare handle.
+            unsafe { (functions.prepare_stop)(self.0) };
+        }
+    }
+}
+
+fn functions() -> Option<&'static Functions> {
+    static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();
+    FUNCTIONS.get_or_init(find).as_ref()
+}
+
+fn find() -> Option<Functions> {
+    fn symbol(name: &CStr) -> Option<*mut c_void> {
+        // SAFETY: a lookup by a NUL-terminated name.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast::<c_char>()) };
+        (!found.is_null()).then_some(found)
+    }
+    macro_rules! function {
+        ($name:literal) => {
+            // SAFETY: libuv's documentation declares the function with this type.
+            unsafe { std::mem::transmute::<*mut c_void, _>(symbol($name)?) }
+        };
+    }
+    let version: unsafe extern "C" fn() -> c_uint = function!(c"uv_version");
+    // SAFETY: it takes nothing and gives a number. The numbers of handle kinds are those of libuv 1.
+    if unsafe { version() } >> 16 != 1 {
+        return None;
+    }
+    Some(Functions {
+        backend_fd: function!(c"uv_backend_fd"),
+        backend_timeout: function!(c"uv_backend_timeout"),
+        close: function!(c"uv_close"),
+        handle_get_data: function!(c"uv_handle_get_data"),
+        handle_set_data: function!(c"uv_handle_set_data"),
+        handle_size: function!(c"uv_handle_size"),
+        poll_init: function!(c"uv_poll_init"),
+        poll_start: function!(c"uv_poll_start"),
+        prepare_init: function!(c"uv_prepare_init"),
+        prepare_start: function!(c"uv_prepare_start"),
+        prepare_stop: function!(c"uv_prepare_stop"),
+        handle_ref: function!(c"uv_ref"),
+        handle_unref: function!(c"uv_unref"),
+        timer_init: function!(c"uv_timer_init"),
+        timer_start: function!(c"uv_timer_start"),
+        timer_stop: function!(c"uv_timer_stop"),
+        update_time: function!(c"uv_update_time"),
+    })
+}

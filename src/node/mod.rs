@@ -1,0 +1,18 @@
+//! The binding to Node: the classes, the functions for the hot paths, and what drives the state machines there.
+//!
+//! - [`classes`]: `Server` and `Client`, made with napi-rs; [`calls`]: the raw functions beside them.
+//! - [`instance`], [`endpoint`], [`environment`]: what JavaScript's objects stand for.
+//! - [`event_loop`], [`libuv`]: the loop driver. [`thread`]: the thread driver.
+//! - [`batch`]: events on their way to JavaScript. [`console`]: what `verbose` shows. [`raw`]: Node-API.
+
+mod batch;
+mod calls;
+mod classes;
+mod console;
+mod endpoint;
+mod environment;
+mod event_loop;
+mod instance;
+mod libuv;
+mod raw;
+mod thread;

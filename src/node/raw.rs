@@ -1,0 +1,321 @@
+//! The few calls of Node-API that are made directly, because they are made for every message or every batch.
+//! A call that fails (during termination all do) is tolerated: it gives nothing, and never panics.
+
+#![allow(unsafe_code, reason = "calls into Node-API, which is C")]
+
+use std::ffi::{c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use napi::sys;
+
+/// An environment of Node: a thread with an instance of this addon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Env(sys::napi_env);
+
+/// A value, alive as long as the current handle scope.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(super) struct Value(sys::napi_value);
+
+/// A function that is kept, and the context in which it is called.
+#[derive(Debug)]
+pub(super) struct Callback {
+    env: Env,
+    function: sys::napi_ref,
+    context: sys::napi_async_context,
+}
+
+/// The arguments of a call from JavaScript.
+#[derive(Debug)]
+pub(super) struct Arguments<const N: usize> {
+    env: Env,
+    values: [sys::napi_value; N],
+}
+
+/// Runs `body` at the boundary to C, which no panic may cross.
+pub(super) fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    // A panic is a defect of this addon. Its message has been printed by the panic hook.
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
+}
+
+impl Value {
+    /// What Node-API knows it by.
+    pub(super) fn raw(self) -> sys::napi_value {
+        self.0
+    }
+}
+
+impl Env {
+    /// The environment of a call.
+    ///
+    /// # Safety
+    /// `env` is the one of the current thread, as Node-API gave it.
+    pub(super) unsafe fn new(env: sys::napi_env) -> Env {
+        Env(env)
+    }
+
+    /// What Node-API knows it by.
+    pub(super) fn raw(self) -> sys::napi_env {
+        self.0
+    }
+
+    /// The event loop, as libuv knows it.
+    pub(super) fn uv_loop(self) -> *mut c_void {
+        let mut found = ptr::null_mut();
+        // SAFETY: the environment is the current one, see `new`.
+        unsafe { sys::napi_get_uv_event_loop(self.0, &raw mut found) };
+        found.cast()
+    }
+
+    /// Runs `body` in a handle scope of its own, as callbacks of libuv need it.
+    pub(super) fn scope(self, body: impl FnOnce()) {
+        let mut scope = ptr::null_mut();
+        // SAFETY: as in `uv_loop`; the scope is closed after the body, which can't unwind past it.
+        unsafe {
+            if sys::napi_open_handle_scope(self.0, &raw mut scope) != sys::Status::napi_ok {
+                return;
+            }
+            guard((), body);
+            sys::napi_close_handle_scope(self.0, scope);
+        }
+    }
+
+    /// A string. Texts of ASCII, the most, are copied without being decoded.
+    pub(super) fn string(self, text: &[u8]) -> Option<Value> {
+        let mut value = ptr::null_mut();
+        let start = text.as_ptr().cast::<c_char>();
+        // SAFETY: as in `uv_loop`; the text is `text.len()` bytes long.
+        let status = unsafe {
+            if text.is_ascii() {
+                sys::napi_create_string_latin1(self.0, start, text.len() as isize, &raw mut value)
+            } else {
+                sys::napi_create_string_utf8(self.0, start, text.len() as isize, &raw mut value)
+            }
+        };
+        (status == sys::Status::napi_ok).then_some(Value(value))
+    }
+
+    /// An array of Buffers.
+    pub(super) fn buffers(self, buffers: &[Vec<u8>]) -> Option<Value> {
+        let mut array = ptr::null_mut();
+        // SAFETY: as in `uv_loop`; each buffer is copied from memory of its length.
+        unsafe {
+            if sys::napi_create_array_with_length(self.0, buffers.len(), &raw mut array) != sys::Status::napi_ok {
+                return None;
+            }
+            for (index, bytes) in (0..).zip(buffers) {
+                let mut value = ptr::null_mut();
+                let data = bytes.as_ptr().cast::<c_void>();
+                let status =
+                    sys::napi_create_buffer_copy(self.0, bytes.len(), data, ptr::null_mut(), &raw mut value);
+                if status != sys::Status::napi_ok {
+                    return None;
+                }
+                sys::napi_set_element(self.0, array, index, value);
+            }
+        }
+        Some(Value(array))
+    }
+
+    /// `undefined`.
+    pub(super) fn undefined(self) -> Option<Value> {
+        let mut value = ptr::null_mut();
+        // SAFETY: as in `uv_loop`.
+        let status = unsafe { sys::napi_get_undefined(self.0, &raw mut value) };
+        (status == sys::Status::napi_ok).then_some(Value(value))
+    }
+
+    /// Gives `object` a function.
+    ///
+    /// # Safety
+    /// `object` is an object of this environment.
+    pub(super) unsafe fn define(self, object: sys::napi_value, name: &str, function: sys::napi_callback) {
+        let mut value = ptr::null_mut();
+        let text = name.as_ptr().cast::<c_char>();
+        let length = name.len() as isize;
+        // SAFETY: as in `uv_loop`; the name is `length` bytes long.
+        unsafe {
+            let status =
+                sys::napi_create_function(self.0, text, length, function, ptr::null_mut(), &raw mut value);
+            let mut key = ptr::null_mut();
+            if status == sys::Status::napi_ok
+                && sys::napi_create_string_utf8(self.0, text, length, &raw mut key) == sys::Status::napi_ok
+            {
+                sys::napi_set_property(self.0, object, key, value);
+            }
+        }
+    }
+
+    /// Calls `hook` with `data` before the environment ends, which waits until the handle is given to
+    /// [`finish_cleanup`].
+    pub(super) fn on_cleanup(self, hook: sys::napi_async_cleanup_hook, data: *mut c_void) {
+        // SAFETY: as in `uv_loop`; the hook takes `data` for a number.
+        unsafe { sys::napi_add_async_cleanup_hook(self.0, hook, data, ptr::null_mut()) };
+    }
+
+    /// Throws `error` where nobody can catch it, as an error in an event listener is.
+    fn uncaught(self) {
+        let mut pending = false;
+        let mut error = ptr::null_mut();
+        // SAFETY: as in `uv_loop`.
+        unsafe {
+            if sys::napi_is_exception_pending(self.0, &raw mut pending) == sys::Status::napi_ok
+                && pending
+                && sys::napi_get_and_clear_last_exception(self.0, &raw mut error) == sys::Status::napi_ok
+            {
+                sys::napi_fatal_exception(self.0, error);
+            }
+        }
+    }
+}
+
+/// The environment may end now.
+pub(super) fn finish_cleanup(handle: sys::napi_async_cleanup_hook_handle) {
+    // SAFETY: the handle is the one that the hook was called with, and is given back once.
+    unsafe { sys::napi_remove_async_cleanup_hook(handle) };
+}
+
+impl Callback {
+    /// Keeps a function.
+    ///
+    /// # Safety
+    /// `function` is a function of this environment.
+    pub(super) unsafe fn new(env: Env, function: sys::napi_value) -> Option<Callback> {
+        let (mut reference, mut context) = (ptr::null_mut(), ptr::null_mut());
+        let name = env.string(b"ipcio")?;
+        // SAFETY: the caller's promise, and values of the current scope.
+        let created = unsafe {
+            sys::napi_create_reference(env.0, function, 1, &raw mut reference) == sys::Status::napi_ok
+                && sys::napi_async_init(env.0, ptr::null_mut(), name.0, &raw mut context) == sys::Status::napi_ok
+        };
+        created.then_some(Callback { env, function: reference, context })
+    }
+
+    /// Calls it from the event loop. What it throws is uncaught.
+    pub(super) fn call(&self, arguments: &[Value]) {
+        let (mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let raw = arguments.as_ptr().cast::<sys::napi_value>();
+        // SAFETY: the reference and the context live as long as this; `Value` is one pointer, so the
+        // arguments are an array of values of the current scope.
+        let status = unsafe {
+            if sys::napi_get_reference_value(self.env.0, self.function, &raw mut function) != sys::Status::napi_ok
+                || sys::napi_get_global(self.env.0, &raw mut receiver) != sys::Status::napi_ok
+            {
+                return;
+            }
+            sys::napi_make_callback(
+                self.env.0,
+                self.context,
+                receiver,
+                function,
+                arguments.len(),
+                raw,
+                &raw mut result,
+            )
+        };
+        if status != sys::Status::napi_ok {
+            self.env.uncaught();
+        }
+    }
+}
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        // SAFETY: both were created by `new` and are given back once. After a termination it fails, and the
+        // environment gives them back itself.
+        unsafe {
+            sys::napi_delete_reference(self.env.0, self.function);
+            sys::napi_async_destroy(self.env.0, self.context);
+        }
+    }
+}
+
+impl<const N: usize> Arguments<N> {
+    /// The arguments of the call that is being made; missing ones are `undefined`.
+    ///
+    /// # Safety
+    /// `env` and `info` are those of the call.
+    pub(super) unsafe fn of(env: sys::napi_env, info: sys::napi_callback_info) -> Arguments<N> {
+        let mut values = [ptr::null_mut(); N];
+        let mut count = N;
+        // SAFETY: there is room for `count` values.
+        unsafe {
+            sys::napi_get_cb_info(
+                env,
+                info,
+                &raw mut count,
+                values.as_mut_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            );
+        }
+        Arguments { env: Env(env), values }
+    }
+
+    /// The environment of the call.
+    pub(super) fn env(&self) -> Env {
+        self.env
+    }
+
+    /// A number, 0 if it is none.
+    pub(super) fn number(&self, index: usize) -> u32 {
+        let mut number = 0;
+        // SAFETY: a value of the current call.
+        unsafe { sys::napi_get_value_uint32(self.env.0, self.values[index], &raw mut number) };
+        number
+    }
+
+    /// A number too large for [`Arguments::number`], 0 if it is none.
+    pub(super) fn large_number(&self, index: usize) -> u64 {
+        let mut number = 0;
+        // SAFETY: a value of the current call.
+        unsafe { sys::napi_get_value_int64(self.env.0, self.values[index], &raw mut number) };
+        u64::try_from(number).unwrap_or(0)
+    }
+
+    /// Reads a string into `text`, in UTF-8; empty if it is none.
+    pub(super) fn read_string(&self, index: usize, text: &mut Vec<u8>) {
+        const AT_ONCE: usize = 4096;
+        text.clear();
+        text.reserve(AT_ONCE);
+        let (env, value) = (self.env.0, self.values[index]);
+        let mut length = 0;
+        // SAFETY: each call writes at most as many bytes as there is room for, and says how many it wrote.
+        unsafe {
+            let room = text.capacity();
+            let start = text.as_mut_ptr().cast::<c_char>();
+            if sys::napi_get_value_string_utf8(env, value, start, room, &raw mut length) != sys::Status::napi_ok {
+                return;
+            }
+            // Node-API writes a NUL behind the text, and never a part of a character (at most 4 bytes).
+            if length + 4 >= room {
+                let mut whole = 0;
+                sys::napi_get_value_string_utf8(env, value, ptr::null_mut(), 0, &raw mut whole);
+                text.reserve_exact(whole + 1);
+                let start = text.as_mut_ptr().cast::<c_char>();
+                sys::napi_get_value_string_utf8(env, value, start, whole + 1, &raw mut length);
+            }
+            text.set_len(length);
+        }
+    }
+
+    /// Reads a Buffer into `bytes`; empty if it is none.
+    pub(super) fn read_buffer(&self, index: usize, bytes: &mut Vec<u8>) {
+        bytes.clear();
+        let (mut data, mut length) = (ptr::null_mut(), 0);
+        // SAFETY: the buffer's memory lives during the call, in which no JavaScript runs.
+        unsafe {
+            let status =
+                sys::napi_get_buffer_info(self.env.0, self.values[index], &raw mut data, &raw mut length);
+            if status == sys::Status::napi_ok && length > 0 {
+                bytes.extend_from_slice(std::slice::from_raw_parts(data.cast::<u8>(), length));
+            }
+        }
+    }
+
+    /// Gives `value` back to JavaScript; `None` is `undefined`.
+    pub(super) fn give(&self, value: Option<Value>) -> sys::napi_value {
+        value.map_or(ptr::null_mut(), |value| value.0)
+    }
+}

@@ -1,0 +1,50 @@
+//! One socket of protocol 1: text that waits to be written, and the search for objects in what is read.
+
+use super::splitter::Splitter;
+
+/// Text of this size waits at most before more messages are turned into text.
+pub const HIGH_WATER_MARK: usize = 256 * 1024;
+
+/// One direction of writing and one of reading.
+#[derive(Debug)]
+pub struct Channel {
+    /// Finds the objects in what is read.
+    pub splitter: Splitter,
+    /// What waits to be written, from `written` on.
+    pub text: Vec<u8>,
+    written: usize,
+    /// Whether there is text that the driver has not been told of.
+    pub dirty: bool,
+}
+
+impl Channel {
+    /// For objects of at most `limit` bytes.
+    pub fn new(limit: usize) -> Channel {
+        Channel { splitter: Splitter::new(limit), text: Vec::new(), written: 0, dirty: false }
+    }
+
+    /// What is to be written next.
+    pub fn unwritten(&self) -> &[u8] {
+        &self.text[self.written..]
+    }
+
+    /// Notes that `count` bytes were written.
+    pub fn advance(&mut self, count: usize) {
+        self.written += count;
+        if self.written == self.text.len() {
+            self.written = 0;
+            self.text.clear();
+            self.text.shrink_to(4096);
+        }
+    }
+
+    /// Whether more text should wait until this has been written.
+    pub fn is_full(&self) -> bool {
+        self.text.len() - self.written >= HIGH_WATER_MARK
+    }
+
+    /// Whether all is written.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}

@@ -1,0 +1,126 @@
+//! Cuts what a connection reads into the frames of protocol 2.
+
+use super::ProtocolError;
+use super::frame::{self, HEADER, LENGTH};
+
+/// How much is set aside for a frame at once: a length alone, which anybody can write, takes no memory.
+const STEP: usize = 1024 * 1024;
+
+/// What is kept for the next frame.
+const KEPT: usize = 4 * 1024;
+
+/// The beginning of a frame whose end has not been read yet.
+#[derive(Debug)]
+pub struct Inbox {
+    partial: Vec<u8>,
+    /// Whether `partial` is a whole frame, which has been given out.
+    complete: bool,
+    limit: usize,
+}
+
+impl Inbox {
+    /// For messages of at most `limit` bytes.
+    pub fn new(limit: usize) -> Inbox {
+        Inbox { partial: Vec::new(), complete: false, limit }
+    }
+
+    /// Takes the first whole frame out of `bytes`, together with what is left from the reads before. `None`
+    /// when there is no whole one: the rest has then been kept.
+    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<&'a [u8]>, ProtocolError> {
+        if std::mem::take(&mut self.complete) {
+            self.partial.clear();
+            self.partial.shrink_to(KEPT);
+        }
+        if self.partial.is_empty() {
+            match self.whole(bytes)? {
+                Some(size) => {
+                    let (frame, rest) = bytes.split_at(size);
+                    *bytes = rest;
+                    return Ok(Some(frame));
+                }
+                None => {
+                    self.partial.extend_from_slice(bytes);
+                    *bytes = &[];
+                    return Ok(None);
+                }
+            }
+        }
+        while self.partial.len() < LENGTH {
+            let Some((&byte, rest)) = bytes.split_first() else { return Ok(None) };
+            self.partial.push(byte);
+            *bytes = rest;
+        }
+        let size = self.size(&self.partial)?.unwrap_or(HEADER);
+        let missing = size - self.partial.len();
+        let (part, rest) = bytes.split_at(missing.min(bytes.len()));
+        if self.partial.capacity() - self.partial.len() < part.len() {
+            self.partial.reserve_exact(missing.min(STEP.max(self.partial.len())));
+        }
+        self.partial.extend_from_slice(part);
+        *bytes = rest;
+        self.complete = self.partial.len() == size;
+        Ok(self.complete.then_some(&self.partial[..]))
+    }
+
+    /// The size of the frame at the start of `bytes`, if all of it is there.
+    fn whole(&self, bytes: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        Ok(self.size(bytes)?.filter(|&size| size <= bytes.len()))
+    }
+
+    fn size(&self, bytes: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        match frame::frame_size(bytes) {
+            // The limit is one of payloads; names and command come on top.
+            Some(size) if size > self.limit + HEADER + 2 * frame::MAX_NAME => {
+                Err(ProtocolError::TooLarge(self.limit))
+            }
+            Some(size) if size < HEADER => Err(ProtocolError::ShortFrame),
+            size => Ok(size),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Frame, Kind};
+    use super::*;
+
+    fn wire() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let large = format!("\"{}\"", "x".repeat(3_000));
+        for (id, payload) in ["1", "\"two\"", &large, "{}", "[]"].iter().enumerate() {
+            let frame = Frame { command: "c", payload: payload.as_bytes(), ..Frame::bare(Kind::Send, id as u64) };
+            frame.encode(&mut bytes);
+        }
+        bytes
+    }
+
+    #[test]
+    fn frames_are_found_wherever_the_reads_cut_them() {
+        let wire = wire();
+        for step in [1, 2, 3, 5, 17, 18, 19, 100, 3_000, wire.len()] {
+            let mut inbox = Inbox::new(1 << 20);
+            let mut found = Vec::new();
+            for read in wire.chunks(step) {
+                let mut rest = read;
+                while let Some(whole) = inbox.next(&mut rest).unwrap() {
+                    found.push(Frame::decode(whole).unwrap().id);
+                }
+            }
+            assert_eq!(found, [0, 1, 2, 3, 4], "reads of {step} bytes");
+        }
+    }
+
+    #[test]
+    fn a_length_above_the_limit_is_refused_before_anything_is_kept() {
+        let mut inbox = Inbox::new(1_000);
+        let mut rest = &u32::MAX.to_le_bytes()[..];
+        assert_eq!(inbox.next(&mut rest), Err(ProtocolError::TooLarge(1_000)));
+    }
+
+    #[test]
+    fn a_length_below_the_header_is_refused() {
+        let mut inbox = Inbox::new(1_000);
+        let mut rest = &3_u32.to_le_bytes()[..];
+        assert_eq!(inbox.next(&mut rest), Err(ProtocolError::ShortFrame));
+    }
+}

@@ -1,0 +1,475 @@
+//! The frames on their way to one peer: those that wait to be written and those that wait to be acknowledged.
+//!
+//! The queue *is* the bytes of the wire: frames stand one behind another in chunks, each with its length in
+//! front, so a message costs its text and a header, a batch is written with one call, and an acknowledgement
+//! moves a position. After a connection broke, the position of writing goes back.
+
+use std::collections::VecDeque;
+
+use super::ProtocolError;
+use super::frame::{self, Flags, Frame, HEADER, Kind};
+
+/// Capacity of a chunk that many small frames share. A larger frame has a chunk of its own.
+const CHUNK: usize = 64 * 1024;
+
+/// Capacity of the first chunk, so that ten thousand idle clients cost little.
+const FIRST_CHUNK: usize = 1024;
+
+/// An emptied chunk above this capacity is given back.
+const KEPT_CHUNK: usize = 4 * 1024;
+
+/// A queue of frames for one peer, with what was written and what was acknowledged.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    chunks: VecDeque<Vec<u8>>,
+    /// Where the first frame that is not acknowledged begins, in the first chunk.
+    head: usize,
+    /// Where writing goes on: an index into `chunks` and an offset there.
+    cursor: (usize, usize),
+    /// How many sequenced frames the peer has acknowledged on this numbering.
+    acknowledged: u64,
+    /// Sequenced frames in the queue.
+    frames: u64,
+    /// Bytes in the queue from `head` on.
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Appends a frame.
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        frame.encode(self.tail(frame.size()));
+        self.grown(frame.size(), frame.kind);
+    }
+
+    /// Appends a frame that is already encoded.
+    pub fn push_encoded(&mut self, bytes: &[u8]) {
+        self.tail(bytes.len()).extend_from_slice(bytes);
+        self.grown(bytes.len(), frame::kind_of(bytes));
+    }
+
+    /// Appends a frame whose payload `fill` writes, `size` bytes of it, straight into the queue.
+    pub fn push_with(&mut self, header: &Frame<'_>, size: usize, fill: impl FnOnce(&mut Vec<u8>)) {
+        let total = HEADER + header.name.len() + header.command.len() + size;
+        let tail = self.tail(total);
+        let start = tail.len();
+        header.encode_header(size, tail);
+        fill(tail);
+        debug_assert_eq!(tail.len(), start + total, "fill wrote another size than it said");
+        self.grown(total, header.kind);
+    }
+
+    /// The next bytes to write, in one piece; empty when everything has been written.
+    pub fn unwritten(&self) -> &[u8] {
+        let (chunk, offset) = self.cursor;
+        self.chunks.get(chunk).map_or(&[], |bytes| &bytes[offset..])
+    }
+
+    /// Whether everything has been written.
+    pub fn is_written(&self) -> bool {
+        self.unwritten().is_empty()
+    }
+
+    /// Notes that `count` of the [`unwritten`](Self::unwritten) bytes were written.
+    pub fn advance(&mut self, count: usize) {
+        self.cursor.1 += count;
+        let (chunk, offset) = self.cursor;
+        if chunk + 1 < self.chunks.len() && offset == self.chunks[chunk].len() {
+            self.cursor = (chunk + 1, 0);
+        }
+        // Acknowledgements are not acknowledged in turn: with nothing else in the queue it is done with.
+        if self.frames == 0 && self.is_written() {
+            self.clear();
+        }
+    }
+
+    /// The peer has received `count` sequenced frames in all. `each` is called with every frame that this
+    /// acknowledges, in order.
+    pub fn acknowledge(&mut self, count: u64, mut each: impl FnMut(&[u8])) -> Result<(), ProtocolError> {
+        let mut left = count.checked_sub(self.acknowledged).ok_or(ProtocolError::InvalidAcknowledgement)?;
+        if left > self.frames {
+            return Err(ProtocolError::InvalidAcknowledgement);
+        }
+        self.acknowledged = count;
+        while let Some(bytes) = self.first() {
+            let sequenced = frame::kind_of(bytes).is_sequenced();
+            if (sequenced && left == 0) || !self.first_is_written(bytes.len()) {
+                break;
+            }
+            if sequenced {
+                each(bytes);
+                left -= 1;
+            }
+            let size = bytes.len();
+            self.drop_first(size, sequenced);
+        }
+        // What was not written can't have been received.
+        if left > 0 { Err(ProtocolError::InvalidAcknowledgement) } else { Ok(()) }
+    }
+
+    /// Starts over on a new connection to the same session of the peer, which has received `count` frames.
+    pub fn resume(&mut self, count: u64, each: impl FnMut(&[u8])) -> Result<(), ProtocolError> {
+        self.acknowledge(count, each)?;
+        self.start_over();
+        Ok(())
+    }
+
+    /// Starts over with a peer that knows nothing of this queue: frames count from 1 again, and what had been
+    /// written is marked as redelivered.
+    pub fn restart(&mut self) {
+        self.mark_written();
+        self.acknowledged = 0;
+        self.start_over();
+        self.for_each_mut(|bytes| frame::mark(bytes, Flags::QUEUED));
+    }
+
+    /// Puts encoded frames, which the peer had acknowledged on an earlier numbering, in front of all others.
+    /// To be called right after [`restart`](Self::restart).
+    pub fn put_back<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
+        let mut chunk = Vec::new();
+        for bytes in frames {
+            let start = chunk.len();
+            chunk.extend_from_slice(bytes);
+            frame::mark(&mut chunk[start..], Flags::REDELIVERED.with(Flags::QUEUED));
+            self.frames += 1;
+        }
+        if chunk.is_empty() {
+            return;
+        }
+        self.bytes += chunk.len();
+        if let Some(first) = self.chunks.front_mut() {
+            first.drain(..self.head);
+        }
+        self.chunks.push_front(chunk);
+        self.head = 0;
+        self.cursor = (0, 0);
+    }
+
+    /// Calls `each` with every frame in the queue, which may change its kind and flags but not its size.
+    pub fn for_each_mut(&mut self, mut each: impl FnMut(&mut [u8])) {
+        let mut offset = self.head;
+        for chunk in &mut self.chunks {
+            while let Some(size) = frame::frame_size(&chunk[offset..]) {
+                each(&mut chunk[offset..offset + size]);
+                offset += size;
+            }
+            offset = 0;
+        }
+    }
+
+    /// Takes every frame for which `keep` is false out of the queue. Only right after [`restart`](Self::restart).
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) {
+        let old = std::mem::take(self);
+        let mut offset = old.head;
+        for chunk in &old.chunks {
+            while let Some(size) = frame::frame_size(&chunk[offset..]) {
+                let bytes = &chunk[offset..offset + size];
+                if keep(bytes) {
+                    self.push_encoded(bytes);
+                }
+                offset += size;
+            }
+            offset = 0;
+        }
+    }
+
+    /// Takes the content out of void frames, which may be large. Only right after a connection was made.
+    pub fn shrink_void(&mut self) {
+        let numbering = self.acknowledged;
+        let old = std::mem::take(self);
+        self.acknowledged = numbering;
+        let mut offset = old.head;
+        for chunk in &old.chunks {
+            while let Some(size) = frame::frame_size(&chunk[offset..]) {
+                let bytes = &chunk[offset..offset + size];
+                match Frame::decode_trusted(bytes) {
+                    Ok(frame) if frame.kind == Kind::Void => {
+                        self.push(&Frame { flags: frame.flags, ..Frame::bare(Kind::Void, 0) });
+                    }
+                    _ => self.push_encoded(bytes),
+                }
+                offset += size;
+            }
+            offset = 0;
+        }
+    }
+
+    /// Sequenced frames that are not acknowledged.
+    pub fn len(&self) -> u64 {
+        self.frames
+    }
+
+    /// Whether every sequenced frame has been acknowledged.
+    pub fn is_empty(&self) -> bool {
+        self.frames == 0
+    }
+
+    /// Bytes that wait, written or not.
+    pub fn size(&self) -> usize {
+        self.bytes
+    }
+
+    /// Marks the frames that were written whole: their receiver may have seen them.
+    pub fn mark_written(&mut self) {
+        let (cursor_chunk, cursor_offset) = self.cursor;
+        let mut offset = self.head;
+        for (index, chunk) in self.chunks.iter_mut().enumerate().take(cursor_chunk + 1) {
+            let end = if index == cursor_chunk { cursor_offset } else { chunk.len() };
+            while let Some(size) = frame::frame_size(&chunk[offset..]) {
+                if offset + size > end {
+                    break;
+                }
+                frame::mark(&mut chunk[offset..], Flags::REDELIVERED);
+                offset += size;
+            }
+            offset = 0;
+        }
+    }
+
+    /// Goes back to the first frame. Acknowledgements belonged to the connection before.
+    fn start_over(&mut self) {
+        self.cursor = (0, self.head);
+        self.for_each_mut(|bytes| {
+            if frame::kind_of(bytes) == Kind::Acknowledgement {
+                frame::turn_into(bytes, Kind::Padding);
+            }
+        });
+    }
+
+    fn tail(&mut self, size: usize) -> &mut Vec<u8> {
+        let fits = self.chunks.back().is_some_and(|chunk| chunk.capacity() - chunk.len() >= size);
+        if !fits {
+            let last = self.chunks.back().map_or(0, Vec::capacity);
+            let capacity = (last * 4).clamp(FIRST_CHUNK, CHUNK).max(size);
+            // One that was emptied and is too small now would stand in front of the frames to come.
+            if self.chunks.back().is_some_and(Vec::is_empty) {
+                self.chunks.pop_back();
+            }
+            // The writer stands at the end of the last chunk: it goes on in the new one.
+            if self.chunks.is_empty() {
+                self.head = 0;
+                self.cursor = (0, 0);
+            } else if self.cursor == (self.chunks.len() - 1, self.chunks[self.chunks.len() - 1].len()) {
+                self.cursor = (self.chunks.len(), 0);
+            }
+            self.chunks.push_back(Vec::with_capacity(capacity));
+        }
+        let last = self.chunks.len() - 1;
+        &mut self.chunks[last]
+    }
+
+    fn grown(&mut self, bytes: usize, kind: Kind) {
+        self.bytes += bytes;
+        self.frames += u64::from(kind.is_sequenced());
+    }
+
+    /// The first frame in the queue.
+    fn first(&self) -> Option<&[u8]> {
+        let bytes = &self.chunks.front()?[self.head..];
+        let size = frame::frame_size(bytes)?;
+        Some(&bytes[..size])
+    }
+
+    fn first_is_written(&self, size: usize) -> bool {
+        self.cursor.0 > 0 || self.cursor.1 >= self.head + size
+    }
+
+    fn drop_first(&mut self, size: usize, sequenced: bool) {
+        self.head += size;
+        self.bytes -= size;
+        self.frames -= u64::from(sequenced);
+        if self.head < self.chunks[0].len() {
+            return;
+        }
+        if self.chunks.len() == 1 {
+            self.clear();
+        } else {
+            self.chunks.pop_front();
+            self.head = 0;
+            // A writer at the end of the chunk has moved on to the next already.
+            self.cursor.0 = self.cursor.0.saturating_sub(1);
+        }
+    }
+
+    /// Forgets everything that is left, which has been written and needs no acknowledgement.
+    fn clear(&mut self) {
+        self.chunks.truncate(1);
+        if self.chunks.front().is_some_and(|chunk| chunk.capacity() > KEPT_CHUNK) {
+            self.chunks.clear();
+        }
+        if let Some(chunk) = self.chunks.front_mut() {
+            chunk.clear();
+        }
+        self.head = 0;
+        self.cursor = (0, 0);
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: u64, payload: &[u8]) -> Frame<'_> {
+        Frame { command: "c", payload, ..Frame::bare(Kind::Send, id) }
+    }
+
+    fn write_all(outbox: &mut Outbox) -> Vec<u8> {
+        let mut wire = Vec::new();
+        while !outbox.is_written() {
+            let step = outbox.unwritten().len().min(7);
+            wire.extend_from_slice(&outbox.unwritten()[..step]);
+            outbox.advance(step);
+        }
+        wire
+    }
+
+    fn ids(mut wire: &[u8]) -> Vec<(u64, Kind, Flags)> {
+        let mut found = Vec::new();
+        while let Some(size) = frame::frame_size(wire) {
+            let frame = Frame::decode(&wire[..size]).unwrap();
+            found.push((frame.id, frame.kind, frame.flags));
+            wire = &wire[size..];
+        }
+        found
+    }
+
+    #[test]
+    fn frames_are_written_in_order_across_chunks_of_every_size() {
+        let mut outbox = Outbox::default();
+        let large = format!("\"{}\"", "x".repeat(200_000));
+        for id in 0..3_000 {
+            outbox.push(&message(id, if id % 500 == 3 { large.as_bytes() } else { b"12345" }));
+        }
+        let wire = write_all(&mut outbox);
+        assert_eq!(ids(&wire).iter().map(|found| found.0).collect::<Vec<_>>(), (0..3_000).collect::<Vec<_>>());
+        let mut seen = 0;
+        outbox.acknowledge(3_000, |_| seen += 1).unwrap();
+        assert_eq!((seen, outbox.size(), outbox.len()), (3_000, 0, 0));
+    }
+
+    #[test]
+    fn a_frame_that_an_emptied_chunk_has_no_room_for_is_acknowledged_like_any_other() {
+        let mut outbox = Outbox::default();
+        let large = format!("\"{}\"", "x".repeat(20_000));
+        for (count, payload) in [(1, &b"1"[..]), (2, large.as_bytes()), (3, b"3")] {
+            outbox.push(&message(count, payload));
+            write_all(&mut outbox);
+            outbox.acknowledge(count, |_| ()).unwrap();
+        }
+        assert_eq!((outbox.size(), outbox.len()), (0, 0));
+    }
+
+    #[test]
+    fn an_acknowledgement_of_what_was_not_written_is_refused() {
+        let mut outbox = Outbox::default();
+        outbox.push(&message(1, b"1"));
+        assert!(outbox.acknowledge(1, |_| ()).is_err());
+        let mut outbox = Outbox::default();
+        outbox.push(&message(1, b"1"));
+        write_all(&mut outbox);
+        assert!(outbox.acknowledge(2, |_| ()).is_err());
+        outbox.acknowledge(1, |_| ()).unwrap();
+        assert!(outbox.acknowledge(0, |_| ()).is_err());
+    }
+
+    #[test]
+    fn a_resumed_connection_writes_what_was_not_received_and_marks_nothing() {
+        let mut outbox = Outbox::default();
+        (1..=5).for_each(|id| outbox.push(&message(id, b"1")));
+        outbox.push(&Frame::bare(Kind::Acknowledgement, 9));
+        write_all(&mut outbox);
+        outbox.push(&message(6, b"1"));
+        outbox.resume(3, |_| ()).unwrap();
+        let wire = write_all(&mut outbox);
+        let none = Flags::default();
+        assert_eq!(
+            ids(&wire),
+            [
+                (4, Kind::Send, none),
+                (5, Kind::Send, none),
+                (9, Kind::Padding, none),
+                (6, Kind::Send, none)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_peer_that_knows_nothing_gets_all_and_what_was_written_whole_is_marked() {
+        let mut outbox = Outbox::default();
+        (1..=3).for_each(|id| outbox.push(&message(id, b"1")));
+        let size = message(1, b"1").size();
+        outbox.advance(size * 2 + 1);
+        outbox.acknowledge(1, |_| ()).unwrap();
+        outbox.restart();
+        let old = {
+            let mut bytes = Vec::new();
+            message(77, b"1").encode(&mut bytes);
+            bytes
+        };
+        outbox.put_back(std::iter::once(&old[..]));
+        let wire = write_all(&mut outbox);
+        let again = Flags::REDELIVERED.with(Flags::QUEUED);
+        assert_eq!(
+            ids(&wire),
+            [(77, Kind::Send, again), (2, Kind::Send, again), (3, Kind::Send, Flags::QUEUED)]
+        );
+        outbox.acknowledge(3, |_| ()).unwrap();
+        assert_eq!(outbox.size(), 0);
+    }
+
+    #[test]
+    fn a_queue_of_acknowledgements_alone_keeps_no_memory() {
+        let mut outbox = Outbox::default();
+        for count in 0..100_000 {
+            outbox.push(&Frame::bare(Kind::Acknowledgement, count));
+            write_all(&mut outbox);
+        }
+        assert!(outbox.size() == 0 && outbox.chunks.iter().map(Vec::capacity).sum::<usize>() <= KEPT_CHUNK);
+    }
+
+    #[test]
+    fn any_order_of_calls_loses_nothing_and_keeps_the_order() {
+        // A small generator instead of a crate: the sequence has to be the same on every machine.
+        let mut state = 1_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for _ in 0..200 {
+            let (mut outbox, mut wire) = (Outbox::default(), Vec::new());
+            let (mut next, mut received) = (0, Vec::new());
+            for _ in 0..300 {
+                match random(10) {
+                    0..=4 => {
+                        let payload = format!("\"{}\"", "y".repeat(random(300) as usize));
+                        outbox.push(&message(next, payload.as_bytes()));
+                        next += 1;
+                    }
+                    5 => outbox.push(&Frame::bare(Kind::Acknowledgement, 0)),
+                    6..=7 => {
+                        let step = random(outbox.unwritten().len() as u64 + 1) as usize;
+                        wire.extend_from_slice(&outbox.unwritten()[..step]);
+                        outbox.advance(step);
+                        while let Some(size) = frame::frame_size(&wire).filter(|&size| size <= wire.len()) {
+                            let frame = Frame::decode(&wire[..size]).unwrap();
+                            if frame.kind == Kind::Send {
+                                received.push(frame.id);
+                            }
+                            wire.drain(..size);
+                        }
+                    }
+                    8 => outbox.acknowledge(received.len() as u64, |_| ()).unwrap(),
+                    _ => {
+                        wire.clear();
+                        outbox.resume(received.len() as u64, |_| ()).unwrap();
+                    }
+                }
+            }
+            let rest = wire.len();
+            wire.extend_from_slice(&write_all(&mut outbox));
+            let _ = rest;
+            received.extend(ids(&wire).iter().filter(|found| found.1 == Kind::Send).map(|found| found.0));
+            assert_eq!(received, (0..next).collect::<Vec<_>>());
+        }
+    }
+}

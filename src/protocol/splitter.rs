@@ -1,0 +1,100 @@
+//! Finds the JSON objects in a stream of protocol 1, which writes them with nothing in between.
+
+use super::ProtocolError;
+
+/// Where the search for the end of an object stands.
+#[derive(Debug)]
+pub struct Splitter {
+    /// An object whose end has not been read yet.
+    partial: Vec<u8>,
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    limit: usize,
+}
+
+impl Splitter {
+    /// For objects of at most `limit` bytes.
+    pub fn new(limit: usize) -> Splitter {
+        Splitter { partial: Vec::new(), depth: 0, in_string: false, escaped: false, limit }
+    }
+
+    /// Takes the first whole object out of `bytes`, together with what is left from the reads before. `None`
+    /// when there is no whole one: the rest has then been kept.
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
+        for (index, &byte) in bytes.iter().enumerate() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_string => self.escaped = true,
+                b'"' if self.depth > 0 => self.in_string = !self.in_string,
+                _ if self.in_string => {}
+                b'{' => self.depth += 1,
+                b'}' if self.depth > 1 => self.depth -= 1,
+                b'}' if self.depth == 1 => {
+                    self.depth = 0;
+                    let (end, rest) = bytes.split_at(index + 1);
+                    self.partial.extend_from_slice(end);
+                    *bytes = rest;
+                    return Ok(Some(std::mem::take(&mut self.partial)));
+                }
+                byte if self.depth == 0 && !byte.is_ascii_whitespace() => return Err(ProtocolError::InvalidMessage),
+                _ => {}
+            }
+        }
+        self.partial.extend_from_slice(bytes);
+        *bytes = &[];
+        // An object of protocol 1 may carry another as text, in which each byte can take six.
+        if self.partial.len() / 6 > self.limit { Err(ProtocolError::TooLarge(self.limit)) } else { Ok(None) }
+    }
+
+    /// Whether it stands between two objects.
+    pub fn is_empty(&self) -> bool {
+        self.depth == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str, step: usize) -> Vec<String> {
+        let (mut splitter, mut found) = (Splitter::new(1 << 20), Vec::new());
+        for mut read in text.as_bytes().chunks(step) {
+            while let Some(object) = splitter.next(&mut read).unwrap() {
+                found.push(String::from_utf8(object).unwrap().trim().to_owned());
+            }
+        }
+        assert!(splitter.is_empty());
+        found
+    }
+
+    #[test]
+    fn objects_are_found_wherever_the_reads_cut_them() {
+        let objects = [
+            r#"{"a":"}{"}"#,
+            r#"{"a":{"b":[{}]}}"#,
+            r#"{"ž":"\"}\\"}"#,
+            r#"{}"#,
+            r#"{"data":"{\"a\":\"}\\\\\"}"}"#,
+        ];
+        let text = objects.concat() + " \n" + objects[1];
+        for step in 1..text.len() {
+            let mut expected = objects.to_vec();
+            expected.push(objects[1]);
+            assert_eq!(split(&text, step), expected, "reads of {step} bytes");
+        }
+    }
+
+    #[test]
+    fn what_begins_like_no_object_is_refused() {
+        for text in ["[1]", "}", "hello", "\"{}\""] {
+            assert_eq!(Splitter::new(100).next(&mut text.as_bytes()), Err(ProtocolError::InvalidMessage), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_object_far_above_the_limit_is_refused() {
+        let text = format!("{{\"a\":\"{}", "x".repeat(1_000));
+        assert_eq!(Splitter::new(100).next(&mut text.as_bytes()), Err(ProtocolError::TooLarge(100)));
+    }
+}

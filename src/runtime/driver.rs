@@ -1,0 +1,157 @@
+//! Runs a state machine and its sockets on tokio.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::registry::{Ready, TokioRegistry};
+use crate::io::{Io, Progress, READ_BUFFER};
+use crate::machine::{ConnectionId, Events, ListenerId, Machine};
+
+/// A state machine on tokio, shared by whoever has a clone. What its sockets and its clock make it do is done
+/// on the runtime; calls may come from any thread. When the last clone is dropped, its sockets are closed and
+/// its tasks end.
+pub struct Driver<M: Machine> {
+    shared: Arc<Shared<M>>,
+}
+
+struct Shared<M: Machine> {
+    state: Mutex<State<M>>,
+    clock: Arc<Notify>,
+}
+
+struct State<M: Machine> {
+    io: Io<M, TokioRegistry>,
+    events: Box<dyn Events + Send>,
+    /// When the clock looks next; it has to be told of an earlier deadline only.
+    alarm: Option<Instant>,
+}
+
+impl<M: Machine + Send + 'static> Driver<M> {
+    /// A machine without sockets. `mode` is that of the sockets' files. `events` is called while the machine is
+    /// locked: it may take notes, and must neither block nor call the driver.
+    ///
+    /// The runtime needs I/O and time enabled.
+    pub fn new(machine: M, mode: u32, runtime: Handle, events: Box<dyn Events + Send>) -> Driver<M> {
+        let clock = Arc::new(Notify::new());
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared<M>>| {
+            let registry = TokioRegistry::new(runtime.clone(), shared.clone());
+            let state = State { io: Io::new(machine, registry, mode), events, alarm: None };
+            Shared { state: Mutex::new(state), clock: clock.clone() }
+        });
+        runtime.spawn(keep_time(Arc::downgrade(&shared), clock));
+        Driver { shared }
+    }
+
+    /// Calls `f` with the machine. What that gives it to do is done by the next [`Driver::flush`].
+    pub fn with<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
+        let mut state = self.shared.lock();
+        let State { io, events, .. } = &mut *state;
+        f(io, Instant::now(), events.as_mut())
+    }
+
+    /// Carries out all that is to be done, and writes all that can be written.
+    pub fn flush(&self) {
+        self.step(|_, _, _| ());
+    }
+
+    /// [`Driver::with`] and [`Driver::flush`] in one.
+    pub fn step<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
+        self.shared.step(f)
+    }
+}
+
+impl<M: Machine> Clone for Driver<M> {
+    fn clone(&self) -> Driver<M> {
+        Driver { shared: self.shared.clone() }
+    }
+}
+
+impl<M: Machine> fmt::Debug for Driver<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}
+
+impl<M: Machine> Shared<M> {
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        // A panic leaves a machine that goes on at worst with one peer too few: better than none.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
+        let mut state = self.lock();
+        let result = state.step(f);
+        if let Some(deadline) = state.io.machine.deadline()
+            && state.alarm.is_none_or(|alarm| deadline < alarm)
+        {
+            state.alarm = Some(deadline);
+            self.clock.notify_one();
+        }
+        result
+    }
+
+    /// Does what is due, and says when the clock has to look again.
+    fn look_at_the_clock(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        state.step(|io, now, events| {
+            if io.machine.deadline().is_some_and(|deadline| deadline <= now) {
+                io.machine.elapsed(now, events);
+            }
+        });
+        state.alarm = state.io.machine.deadline();
+        state.alarm
+    }
+}
+
+impl<M: Machine> State<M> {
+    fn step<T>(&mut self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
+        let now = Instant::now();
+        let result = f(&mut self.io, now, self.events.as_mut());
+        self.io.flush(now, self.events.as_mut());
+        result
+    }
+}
+
+impl<M: Machine> Drop for Shared<M> {
+    fn drop(&mut self) {
+        self.clock.notify_one();
+    }
+}
+
+impl<M: Machine + Send + 'static> Ready for Shared<M> {
+    fn readable(&self, id: ConnectionId) -> Progress {
+        thread_local! {
+            // One for all connections of a thread: ten thousand idle ones need none.
+            static BUFFER: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; READ_BUFFER].into());
+        }
+        BUFFER.with_borrow_mut(|buffer| self.step(|io, now, events| io.readable(id, buffer, now, events)))
+    }
+
+    fn writable(&self, id: ConnectionId) {
+        self.step(|io, now, events| io.writable(id, now, events));
+    }
+
+    fn acceptable(&self, id: ListenerId) -> std::io::Result<Progress> {
+        self.step(|io, now, events| io.acceptable(id, now, events))
+    }
+}
+
+/// Tells the machine when its deadlines have passed.
+async fn keep_time<M: Machine>(shared: Weak<Shared<M>>, clock: Arc<Notify>) {
+    let mut alarm: Option<Instant> = None;
+    loop {
+        match alarm {
+            Some(at) => tokio::select! {
+                () = tokio::time::sleep_until(at.into()) => {}
+                () = clock.notified() => {}
+            },
+            None => clock.notified().await,
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        alarm = shared.look_at_the_clock();
+    }
+}

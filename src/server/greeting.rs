@@ -1,0 +1,264 @@
+//! How a connection becomes a client: the handshake, and who gets a name.
+
+use std::time::{Duration, Instant};
+
+use super::legacy::Legacy;
+use super::session::{Session, Wire};
+use super::{Connection, Server, Timer};
+use crate::commands;
+use crate::link::Link;
+use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, SessionId};
+use crate::narration::narrate;
+use crate::protocol::ProtocolError;
+use crate::protocol::channel::Channel;
+use crate::protocol::inbox::Inbox;
+use crate::protocol::message::{self, Hello, Message, Welcome};
+
+/// How long a name is disputed: a client that was killed and started anew may be heard of before the end of
+/// its old connection is.
+const DISPUTE: Duration = Duration::from_millis(50);
+
+impl Server {
+    /// Somebody has connected to the control socket.
+    pub(super) fn accept_control(&mut self, connection: ConnectionId, peer: Credentials, now: Instant) {
+        let mut channel = Channel::new(self.options.limit);
+        let refusal = if let Err(error) = self.options.trust.check(peer, "client") {
+            narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "{error}");
+            Some(message::NOT_TRUSTED)
+        } else if self.connections.len() >= self.options.max_clients {
+            narrate!(self.verbose, "SERVER FULL", self.options.domain.name(), "{} clients", self.connections.len());
+            Some(message::TOO_MANY)
+        } else {
+            None
+        };
+        if let Some(number) = refusal {
+            message::write(None, "error", number.as_bytes(), None, &mut channel.text);
+            self.connections.insert(connection, Connection::Parting(channel));
+            self.dirty.add(connection);
+            return;
+        }
+        let until = now + self.options.handshake_timeout;
+        self.timers.set(until, Timer::Greeting(connection));
+        self.connections.insert(connection, Connection::Greeting { channel, until });
+    }
+
+    /// The first message of a connection.
+    pub(super) fn greet(
+        &mut self,
+        connection: ConnectionId,
+        object: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        let message = Message::parse(object)?;
+        let name = message.text().filter(|name| !name.is_empty() && commands::check_length(name).is_ok());
+        let (Some(name), "handshake") = (name, message.command()) else { return Err(ProtocolError::Unexpected) };
+        let hello = message.extension::<Hello>();
+        let Some(Connection::Greeting { channel, until }) = self.connections.remove(&connection) else {
+            return Err(ProtocolError::Unexpected);
+        };
+        self.timers.clear(until, Timer::Greeting(connection));
+        self.admit(connection, channel, name, hello, Some(now + DISPUTE), now, events);
+        Ok(())
+    }
+
+    /// A name has become free, or its owner absent.
+    pub(super) fn decide_contenders(&mut self, name: &str, now: Instant, events: &mut dyn Events) {
+        let winner = (self.contenders.iter().copied()).find(|contender| {
+            matches!(self.connections.get(contender), Some(Connection::Contending { name: wanted, .. }) if wanted == name)
+        });
+        if let Some(winner) = winner {
+            self.decide(winner, now, events);
+        }
+    }
+
+    pub(super) fn greeting_elapsed(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        match self.connections.get(&connection) {
+            Some(Connection::Greeting { .. }) => self.drop_connection(connection, now, events),
+            Some(Connection::Contending { .. }) => self.decide(connection, now, events),
+            Some(&Connection::Legacy(id)) => self.end_session(id, now, events),
+            _ => {}
+        }
+    }
+
+    /// The private socket of a client of protocol 1 was connected to.
+    pub(super) fn accept_private(
+        &mut self,
+        listener: ListenerId,
+        connection: ConnectionId,
+        peer: Credentials,
+        events: &mut dyn Events,
+    ) -> Option<ConnectionId> {
+        let id = *self.listeners.get(&listener)?;
+        self.options.trust.check(peer, "client").ok()?;
+        let session = self.sessions.get_mut(&id)?;
+        let Wire::Legacy(legacy) = &mut session.wire else { return None };
+        self.timers.clear(legacy.until, Timer::Greeting(legacy.control.0));
+        legacy.private = Some((connection, Channel::new(self.options.limit)));
+        self.listeners.remove(&listener);
+        self.actions.push_back(Action::StopListening(listener));
+        self.connections.insert(connection, Connection::Legacy(id));
+        self.dirty.add(connection);
+        self.session_connected(id, events);
+        Some(connection)
+    }
+
+    fn decide(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        self.contenders.retain(|&contender| contender != connection);
+        if let Some(Connection::Contending { channel, until, name, hello }) = self.connections.remove(&connection) {
+            self.timers.clear(until, Timer::Greeting(connection));
+            self.admit(connection, channel, name, hello, None, now, events);
+        }
+    }
+
+    /// Gives the name to the connection, or not. `dispute` is until when it may wait for it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a connection that is between two states")]
+    fn admit(
+        &mut self,
+        connection: ConnectionId,
+        channel: Channel,
+        name: String,
+        hello: Option<Hello>,
+        dispute: Option<Instant>,
+        now: Instant,
+        events: &mut dyn Events,
+    ) {
+        let hello = hello.filter(|hello| hello.version >= 2);
+        let Some(&id) = self.names.get(name.as_str()) else {
+            return self.begin_session(connection, channel, name, hello, None, now, events);
+        };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if let Some(hello) = &hello
+            && session.key.as_ref() == Some(&hello.session)
+        {
+            self.resume_session(id, connection, channel, hello, now, events);
+        } else if matches!(session.wire, Wire::Lost { .. }) {
+            let outbox = std::mem::take(&mut session.link.outbox);
+            self.names.remove(name.as_str());
+            self.end_session(id, now, events);
+            self.begin_session(connection, channel, name, hello, Some(outbox), now, events);
+        } else if let Some(until) = dispute {
+            self.timers.set(until, Timer::Greeting(connection));
+            self.contenders.push(connection);
+            self.connections.insert(connection, Connection::Contending { channel, until, name, hello });
+        } else {
+            let mut channel = channel;
+            message::write(Some(&name), "error", message::NAME_TAKEN.as_bytes(), None, &mut channel.text);
+            self.connections.insert(connection, Connection::Parting(channel));
+            self.dirty.add(connection);
+        }
+    }
+
+    /// Begins a session, which takes over what waited for a `former` client of its name.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a connection that is between two states")]
+    fn begin_session(
+        &mut self,
+        connection: ConnectionId,
+        mut channel: Channel,
+        name: String,
+        hello: Option<Hello>,
+        former: Option<crate::protocol::outbox::Outbox>,
+        now: Instant,
+        events: &mut dyn Events,
+    ) {
+        self.next_session += 1;
+        let id = SessionId(self.next_session);
+        let uuid = message::random_hex();
+        let mut link = Link::default();
+        if let Some(former) = former {
+            link.inherit(former);
+        }
+        let own = self.options.limit;
+        let (key, limit, wire) = match hello {
+            Some(hello) => {
+                self.welcome(&name, &uuid, false, 0, &mut channel);
+                self.connections.insert(connection, frames(id, channel, own));
+                let limit = own.min(usize::try_from(hello.limit).unwrap_or(usize::MAX));
+                (Some(hello.session), limit, Wire::Frames(connection))
+            }
+            None => {
+                self.next_listener += 1;
+                let listener = ListenerId(self.next_listener);
+                let until = now + self.options.handshake_timeout;
+                message::write_handshake(Some(&name), &uuid, None::<&Welcome>, &mut channel.text);
+                self.actions.push_back(Action::Listen { listener, path: self.options.domain.private(&uuid) });
+                self.listeners.insert(listener, id);
+                self.timers.set(until, Timer::Greeting(connection));
+                self.connections.insert(connection, Connection::Legacy(id));
+                (None, own, Wire::Legacy(Box::new(Legacy::new((connection, channel), listener, until, &self.id))))
+            }
+        };
+        self.dirty.add(connection);
+        self.names.insert(name.as_str().into(), id);
+        let is_connected = matches!(wire, Wire::Frames(_));
+        self.sessions.insert(id, Session { name, uuid, key, link, limit, wire, blocked: false, reports: false });
+        if is_connected {
+            self.session_connected(id, events);
+        }
+    }
+
+    /// A client comes back to its session.
+    fn resume_session(
+        &mut self,
+        id: SessionId,
+        connection: ConnectionId,
+        mut channel: Channel,
+        hello: &Hello,
+        now: Instant,
+        events: &mut dyn Events,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        // The old connection may not have been seen to end.
+        for old in session.connections() {
+            if self.connections.remove(&old).is_some() {
+                self.actions.push_back(Action::Close(old));
+                events.event(Event::SessionDisconnected { session: id });
+            }
+        }
+        if let Wire::Lost { absent, expired } = session.wire {
+            self.timers.clear(absent, Timer::Absent(id));
+            self.timers.clear(expired, Timer::Expired(id));
+        }
+        // A client that never read the first welcome counts from 1.
+        let resumed = hello.server.as_ref() == Some(&self.id);
+        if resumed {
+            if session.link.resume(hello.received, |_| ()).is_err() {
+                session.wire = Wire::Lost { absent: now, expired: now };
+                self.end_session(id, now, events);
+                self.actions.push_back(Action::Close(connection));
+                return;
+            }
+        } else {
+            session.link.restart();
+        }
+        session.wire = Wire::Frames(connection);
+        let (name, uuid, received) = (session.name.clone(), session.uuid.clone(), session.link.received());
+        self.welcome(&name, &uuid, resumed, received, &mut channel);
+        self.connections.insert(connection, frames(id, channel, self.options.limit));
+        self.dirty.add(connection);
+        self.session_connected(id, events);
+    }
+
+    fn welcome(&self, name: &str, uuid: &str, resumed: bool, received: u64, channel: &mut Channel) {
+        let welcome = Welcome {
+            version: message::VERSION,
+            server: self.id.clone(),
+            resumed,
+            received,
+            limit: self.options.limit as u64,
+        };
+        message::write_handshake(Some(name), uuid, Some(&welcome), &mut channel.text);
+    }
+
+    fn session_connected(&mut self, id: SessionId, events: &mut dyn Events) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        narrate!(self.verbose, "SERVER CONNECT", session.name, "as {}", session.uuid);
+        events.event(Event::SessionConnected { session: id, name: &session.name, uuid: &session.uuid });
+        let name = session.name.clone();
+        self.unpark(id, &name);
+    }
+}
+
+fn frames(id: SessionId, welcome: Channel, limit: usize) -> Connection {
+    Connection::Frames { session: id, welcome, inbox: Inbox::new(limit) }
+}

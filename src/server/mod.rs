@@ -1,0 +1,768 @@
+//! What a server does: take connections, call handlers, pass messages between clients, and keep what a
+//! client has not received. A state machine without I/O.
+
+mod greeting;
+mod legacy;
+mod relay;
+mod session;
+mod timers;
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::commands::{self, Commands};
+use crate::domain::Domain;
+use crate::error::{self, Code, Error};
+use crate::link::Receipt;
+use crate::machine::{
+    Action, ConnectionId, Credentials, Event, Events, Incoming, ListenerId, Machine, Payload, SessionId,
+};
+use crate::narration::narrate;
+use crate::protocol::ProtocolError;
+use crate::protocol::channel::Channel;
+use crate::protocol::frame::{Flags, Frame, Kind};
+use crate::protocol::inbox::Inbox;
+use crate::protocol::message::{self, Hello};
+use crate::trust::Trust;
+
+use relay::{Parked, Relay};
+use session::{Session, Wire};
+use timers::{Timer, Timers};
+
+/// A client that lives tries again at least once a second. One that is not back after this is taken to be
+/// gone where somebody waits for its answer, and a server that has just started waits as long for a client
+/// that messages were queued for.
+const RECONNECTS_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a server is made with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it listens.
+    pub domain: Domain,
+    /// Whom it takes for a client.
+    pub trust: Trust,
+    /// The largest payload, in bytes.
+    pub limit: usize,
+    /// The most clients at a time.
+    pub max_clients: usize,
+    /// How long a client may take to say who it is.
+    pub handshake_timeout: Duration,
+    /// Bytes that may wait for one client before it is dropped.
+    pub slow_consumer_limit: usize,
+    /// How long a client whose connection broke is expected back.
+    pub resume_timeout: Duration,
+    /// How long [`Server::close`] waits for clients to read.
+    pub close_timeout: Duration,
+}
+
+/// A server.
+#[derive(Debug)]
+pub struct Server {
+    options: Options,
+    /// Whether its events are shown to the user.
+    pub verbose: bool,
+    commands: Commands,
+    id: String,
+    control: Option<ListenerId>,
+    /// Until when clients of a server before may still be on their way.
+    settling: Option<Instant>,
+    connections: FxHashMap<ConnectionId, Connection>,
+    listeners: FxHashMap<ListenerId, SessionId>,
+    sessions: FxHashMap<SessionId, Session>,
+    /// Names come from peers: this hash withstands chosen ones.
+    names: HashMap<Box<str>, SessionId>,
+    relays: FxHashMap<u64, Relay>,
+    parked: Vec<Parked>,
+    /// Connections in [`Connection::Contending`].
+    contenders: Vec<ConnectionId>,
+    timers: Timers,
+    next_connection: u32,
+    next_listener: u32,
+    next_session: u32,
+    next_relay: u64,
+    actions: VecDeque<Action>,
+    dirty: Dirty,
+    reports: Vec<SessionId>,
+    /// Whether something was passed on whose sender must not be told before it is written.
+    relayed: bool,
+    /// Sessions for which too much waits.
+    overflowing: Vec<SessionId>,
+    closing: bool,
+}
+
+/// A connection by what is known of it.
+#[derive(Debug)]
+enum Connection {
+    /// It has not said who it is.
+    Greeting { channel: Channel, until: Instant },
+    /// Its name belongs to somebody whose connection may just be ending.
+    Contending { channel: Channel, until: Instant, name: String, hello: Option<Hello> },
+    /// It is told why it can't stay.
+    Parting(Channel),
+    /// Protocol 2; the welcome is written before any frame.
+    Frames { session: SessionId, welcome: Channel, inbox: Inbox },
+    /// Protocol 1, either socket.
+    Legacy(SessionId),
+}
+
+/// The connections that have something to write, each once, in the order in which they got it.
+#[derive(Debug, Default)]
+struct Dirty {
+    queue: VecDeque<ConnectionId>,
+    members: FxHashSet<ConnectionId>,
+}
+
+impl Server {
+    /// A server that is not started.
+    pub fn new(options: Options) -> Server {
+        Server {
+            options,
+            verbose: false,
+            commands: Commands::default(),
+            id: message::random_hex(),
+            control: None,
+            settling: None,
+            connections: FxHashMap::default(),
+            listeners: FxHashMap::default(),
+            sessions: FxHashMap::default(),
+            names: HashMap::new(),
+            relays: FxHashMap::default(),
+            parked: Vec::new(),
+            contenders: Vec::new(),
+            timers: Timers::default(),
+            next_connection: 0,
+            next_listener: 0,
+            next_session: 0,
+            // A client may still answer what a server before asked it: that has to be no number of this one. It
+            // stays below 2^53, which JavaScript can count to.
+            next_relay: (uuid::Uuid::new_v4().as_u64_pair().1 & u64::from(u32::MAX)) << 20,
+            actions: VecDeque::new(),
+            dirty: Dirty::default(),
+            reports: Vec::new(),
+            relayed: false,
+            overflowing: Vec::new(),
+            closing: false,
+        }
+    }
+
+    /// The commands that it handles.
+    pub fn commands(&mut self) -> &mut Commands {
+        &mut self.commands
+    }
+
+    /// The path of its control socket.
+    pub fn path(&self) -> PathBuf {
+        self.options.domain.control()
+    }
+
+    /// Whether it is started and has not been closed.
+    pub fn is_started(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// Whether [`Server::close`] was called and is not complete.
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Starts. The driver has to listen at [`Server::path`] under the name that is returned, and to call
+    /// [`Server::start_failed`] if it can't.
+    ///
+    /// # Errors
+    /// [`Code::AlreadyStarted`].
+    pub fn start(&mut self, now: Instant) -> Result<ListenerId, Error> {
+        if self.is_started() || self.closing {
+            return Err(Error::new(
+                Code::AlreadyStarted,
+                "The server is started already; close() it and wait before starting it anew.",
+            ));
+        }
+        self.id = message::random_hex();
+        self.next_listener += 1;
+        let listener = ListenerId(self.next_listener);
+        self.control = Some(listener);
+        self.settling = Some(now + RECONNECTS_WITHIN);
+        narrate!(self.verbose, "SERVER START", self.options.domain.name(), "at {}", self.path().display());
+        Ok(listener)
+    }
+
+    /// It could not listen: it is not started.
+    pub fn start_failed(&mut self) {
+        self.control = None;
+    }
+
+    /// Sends a message to a client. A name that nobody has is nothing to worry about.
+    ///
+    /// # Errors
+    /// [`Code::MessageTooLarge`], [`Code::RestrictedCommand`], [`Code::InvalidArgument`].
+    pub fn emit(&mut self, name: &str, command: &str, payload: Payload<'_>, delivery: Option<&str>) -> Result<(), Error> {
+        commands::check(command)?;
+        narrate!(self.verbose, "SERVER EMIT", command, "to {name:?}");
+        let Some(&id) = self.names.get(name) else { return Ok(()) };
+        self.send(id, command, payload, delivery)
+    }
+
+    /// Sends a message to the client of a session.
+    ///
+    /// # Errors
+    /// As [`Server::emit`].
+    pub fn send(
+        &mut self,
+        id: SessionId,
+        command: &str,
+        payload: Payload<'_>,
+        delivery: Option<&str>,
+    ) -> Result<(), Error> {
+        commands::check(command)?;
+        let (payload, flags) = payload.parts();
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.is_reachable()) else { return Ok(()) };
+        check_size(payload, session.limit)?;
+        // Protocol 2 knows no delivery that nobody waits for.
+        let id_on_wire = match (&mut session.wire, delivery) {
+            (Wire::Legacy(legacy), Some(delivery)) => legacy.outgoing(delivery),
+            _ => 0,
+        };
+        let kind = if id_on_wire == 0 { Kind::Emit } else { Kind::Request };
+        self.push(id, &Frame { flags, command, payload, ..Frame::bare(kind, id_on_wire) });
+        Ok(())
+    }
+
+    /// Sends a message to every client but `except`.
+    ///
+    /// # Errors
+    /// As [`Server::emit`].
+    pub fn broadcast(&mut self, command: &str, payload: Payload<'_>, except: Option<&str>) -> Result<(), Error> {
+        commands::check(command)?;
+        let (payload, flags) = payload.parts();
+        check_size(payload, self.options.limit)?;
+        narrate!(self.verbose, "SERVER BROADCAST", command, "to {} clients", self.sessions.len());
+        let except = except.and_then(|name| self.names.get(name)).copied();
+        self.push_to_all(&Frame { flags, command, payload, ..Frame::bare(Kind::Broadcast, 0) }, except);
+        Ok(())
+    }
+
+    /// Answers a delivery that a handler was called for.
+    pub fn respond(&mut self, id: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+        let kind = if outcome.is_ok() { Kind::Response } else { Kind::Failure };
+        let (Ok(payload) | Err(payload)) = outcome;
+        let (payload, flags) = payload.parts();
+        self.answer(id, &Frame { flags, payload, ..Frame::bare(kind, request) });
+    }
+
+    /// Ends the connection of a client, which will try to come back.
+    pub fn disconnect(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        if let Some(connection) = self.sessions.get(&id).and_then(|session| session.connections().next()) {
+            self.drop_connection(connection, now, events);
+        }
+    }
+
+    /// Whether a client is there.
+    pub fn is_connected(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(Session::is_connected)
+    }
+
+    /// Whether a client has been sent more than its connection took.
+    pub fn is_blocked(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_none_or(|session| session.blocked || !session.is_connected())
+    }
+
+    /// Stops: takes no more connections, and leaves each client once it has received what waits for it.
+    /// Complete with [`Event::Closed`].
+    pub fn close(&mut self, now: Instant, events: &mut dyn Events) {
+        let Some(control) = self.control.take() else { return };
+        narrate!(self.verbose, "SERVER CLOSE", self.options.domain.name(), "{} clients", self.sessions.len());
+        self.actions.push_back(Action::StopListening(control));
+        self.closing = true;
+        self.timers.set(now + self.options.close_timeout, Timer::Close);
+        self.close_step(false, now, events);
+    }
+
+    // --- what goes out ---
+
+    /// Queues a frame for a client. Its size has been checked.
+    fn push(&mut self, id: SessionId, frame: &Frame<'_>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.link.outbox.push(frame);
+        queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+    }
+
+    /// Queues a frame for everybody; it is encoded once.
+    fn push_to_all(&mut self, frame: &Frame<'_>, except: Option<SessionId>) {
+        let mut bytes = Vec::with_capacity(frame.size());
+        frame.encode(&mut bytes);
+        for (&id, session) in &mut self.sessions {
+            if Some(id) != except && session.is_reachable() && frame.payload.len() <= session.limit {
+                session.link.outbox.push_encoded(&bytes);
+                queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+            }
+        }
+    }
+
+    /// Queues an answer, or says that it is too large.
+    fn answer(&mut self, id: SessionId, frame: &Frame<'_>) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        match check_size(frame.payload, session.limit) {
+            Ok(()) => self.push(id, frame),
+            Err(error) => self.push(id, &Frame { payload: &error.to_json(), ..Frame::bare(Kind::Failure, frame.id) }),
+        }
+    }
+
+    fn answer_failure(&mut self, id: SessionId, request: u64, error: &Error) {
+        self.push(id, &Frame { payload: &error.to_json(), ..Frame::bare(Kind::Failure, request) });
+    }
+
+    fn report_due(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && !std::mem::replace(&mut session.reports, true)
+        {
+            self.reports.push(id);
+        }
+    }
+
+    /// Queues all acknowledgements that are due.
+    fn report(&mut self) {
+        for id in std::mem::take(&mut self.reports) {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            session.reports = false;
+            if let Wire::Frames(connection) = session.wire
+                && session.link.report()
+            {
+                self.dirty.add(connection);
+            }
+        }
+    }
+
+    // --- what comes in ---
+
+    fn read(
+        &mut self,
+        connection: ConnectionId,
+        mut bytes: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        while let Some(Connection::Greeting { channel, .. }) = self.connections.get_mut(&connection) {
+            let Some(object) = channel.splitter.next(&mut bytes)? else { return Ok(()) };
+            self.greet(connection, &object, now, events)?;
+        }
+        match self.connections.get_mut(&connection) {
+            Some(Connection::Frames { session, inbox, .. }) => {
+                let id = *session;
+                // Taken out while its frames are dealt with, which changes the rest.
+                let mut inbox = std::mem::replace(inbox, Inbox::new(0));
+                let result = self.read_frames(connection, id, &mut inbox, bytes, now, events);
+                if let Some(Connection::Frames { inbox: place, .. }) = self.connections.get_mut(&connection) {
+                    *place = inbox;
+                }
+                self.report_due(id);
+                result
+            }
+            Some(Connection::Legacy(id)) => {
+                let id = *id;
+                self.read_legacy(id, connection, bytes, now, events)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read_frames(
+        &mut self,
+        connection: ConnectionId,
+        id: SessionId,
+        inbox: &mut Inbox,
+        mut bytes: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        while let Some(whole) = inbox.next(&mut bytes)? {
+            self.frame(id, &Frame::decode(whole)?, now, events)?;
+            if !self.connections.contains_key(&connection) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn frame(
+        &mut self,
+        id: SessionId,
+        frame: &Frame<'_>,
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        session.link.count(frame.kind);
+        match frame.kind {
+            Kind::Void | Kind::Padding => {}
+            Kind::Acknowledgement => session.link.outbox.acknowledge(frame.id, |_| ())?,
+            Kind::Send => self.message(id, frame, None, events),
+            Kind::Request if frame.name.is_empty() => self.message(id, frame, Some(frame.id), events),
+            Kind::Request => self.relay_request(id, frame, now),
+            Kind::Emit => self.relay_emit(id, frame, now),
+            Kind::Broadcast => self.relay_broadcast(id, frame, now),
+            Kind::Response | Kind::Failure => self.relay_answer(id, frame),
+            Kind::Cancel => self.relay_cancel(id, frame.id),
+            Kind::Discover => {
+                let found = self.discovered();
+                self.push(id, &Frame { payload: &found, ..Frame::bare(Kind::Response, frame.id) });
+            }
+            Kind::Goodbye => self.goodbye(id, now, events),
+        }
+        Ok(())
+    }
+
+    /// Calls the handler, if there is one.
+    fn message(&mut self, id: SessionId, frame: &Frame<'_>, request: Option<u64>, events: &mut dyn Events) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(command) = self.commands.find(frame.command) else {
+            if let Some(request) = request {
+                self.answer_failure(id, request, &error::no_such_command(frame.command));
+            }
+            return;
+        };
+        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {:?}", session.name);
+        let receipt = session.link.give();
+        events.event(Event::Message(Incoming {
+            session: id,
+            from: &session.name,
+            command,
+            request,
+            redelivered: frame.flags.contains(Flags::REDELIVERED),
+            payload: Payload::of(frame),
+            receipt,
+        }));
+    }
+
+    /// Who is there, and what the server handles, as JSON.
+    fn discovered(&self) -> Vec<u8> {
+        #[derive(serde::Serialize)]
+        struct Discovered<'a> {
+            clients: Vec<&'a str>,
+            command_handlers: &'a [Box<str>],
+        }
+        let mut connected: Vec<_> = self.sessions.iter().filter(|(_, session)| session.is_connected()).collect();
+        connected.sort_unstable_by_key(|&(id, _)| *id);
+        let clients = connected.into_iter().map(|(_, session)| session.name.as_str()).collect();
+        // A struct of strings has no way to fail.
+        serde_json::to_vec(&Discovered { clients, command_handlers: self.commands.names() }).unwrap_or_default()
+    }
+
+    // --- the end of connections and sessions ---
+
+    /// Ends a connection of which the driver does not know yet that it has ended.
+    fn drop_connection(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        self.actions.push_back(Action::Close(connection));
+        self.connection_ended(connection, now, events);
+    }
+
+    fn connection_ended(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        match self.connections.remove(&connection) {
+            Some(Connection::Greeting { until, .. } | Connection::Contending { until, .. }) => {
+                self.timers.clear(until, Timer::Greeting(connection));
+                self.contenders.retain(|&contender| contender != connection);
+            }
+            Some(Connection::Frames { session, .. }) => self.session_lost(session, now, events),
+            Some(Connection::Legacy(id)) => {
+                // Clients of protocol 1 can't resume: whoever comes back is new.
+                self.end_session(id, now, events);
+            }
+            Some(Connection::Parting(_)) | None => {}
+        }
+        if self.closing {
+            self.close_step(false, now, events);
+        }
+    }
+
+    /// A client's connection is gone; it may come back.
+    fn session_lost(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let absent = now + RECONNECTS_WITHIN.min(self.options.resume_timeout);
+        let expired = now + self.options.resume_timeout;
+        session.wire = Wire::Lost { absent, expired };
+        session.blocked = false;
+        self.timers.set(absent, Timer::Absent(id));
+        self.timers.set(expired, Timer::Expired(id));
+        narrate!(self.verbose, "SERVER DISCONNECT", session.name, "{} messages wait", session.link.outbox.len());
+        events.event(Event::SessionDisconnected { session: id });
+        let name = session.name.clone();
+        self.decide_contenders(&name, now, events);
+    }
+
+    /// The client leaves for good.
+    fn goodbye(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            // It has received what it wanted to, and acknowledges no more.
+            session.link.outbox = crate::protocol::outbox::Outbox::default();
+        }
+        self.end_session(id, now, events);
+    }
+
+    /// Ends a session, its connections included.
+    fn end_session(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        for connection in session.connections() {
+            if self.connections.remove(&connection).is_some() {
+                self.actions.push_back(Action::Close(connection));
+            }
+        }
+        match &session.wire {
+            Wire::Lost { absent, expired } => {
+                self.timers.clear(*absent, Timer::Absent(id));
+                self.timers.clear(*expired, Timer::Expired(id));
+            }
+            Wire::Legacy(legacy) => self.stop_private(id, legacy),
+            Wire::Frames(_) => {}
+        }
+        if self.names.get(session.name.as_str()) == Some(&id) {
+            self.names.remove(session.name.as_str());
+        }
+        self.relays_ended(id, &session.name);
+        if session.is_connected() {
+            events.event(Event::SessionDisconnected { session: id });
+        }
+        narrate!(self.verbose, "SERVER LEFT", session.name, "{} messages were dropped", session.link.outbox.len());
+        events.event(Event::SessionEnded {
+            session: id,
+            name: &session.name,
+            messages: session.link.outbox.len(),
+            bytes: session.link.outbox.size(),
+        });
+        self.decide_contenders(&session.name, now, events);
+    }
+
+    /// Drops the clients for which too much waits.
+    fn drop_slow_consumers(&mut self, now: Instant, events: &mut dyn Events) {
+        while let Some(id) = self.overflowing.pop() {
+            if let Some(session) = self.sessions.get(&id) {
+                narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
+                self.end_session(id, now, events);
+            }
+        }
+    }
+
+    /// Leaves every client that has received everything, or all of them.
+    fn close_step(&mut self, force: bool, now: Instant, events: &mut dyn Events) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            match &session.wire {
+                Wire::Frames(connection) if session.link.outbox.is_empty() && !force => {
+                    let connection = *connection;
+                    session.link.report();
+                    session.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
+                    let mut last = Channel::new(0);
+                    while !session.link.outbox.is_written() {
+                        let bytes = session.link.outbox.unwritten();
+                        last.text.extend_from_slice(bytes);
+                        let count = bytes.len();
+                        session.link.outbox.advance(count);
+                    }
+                    // The session ends here; its connection stays until the goodbye is written.
+                    self.connections.insert(connection, Connection::Parting(last));
+                    self.dirty.add(connection);
+                    session.wire = Wire::Lost { absent: now, expired: now };
+                    events.event(Event::SessionDisconnected { session: id });
+                    self.end_session(id, now, events);
+                }
+                Wire::Legacy(legacy) if !force && !(legacy.is_written() && session.link.outbox.is_written()) => {}
+                Wire::Frames(_) if !force => {}
+                _ => self.end_session(id, now, events),
+            }
+        }
+        let waiting: Vec<ConnectionId> = (self.connections.iter())
+            .filter(|(_, connection)| force || !matches!(connection, Connection::Parting(_) | Connection::Frames { .. } | Connection::Legacy(_)))
+            .map(|(&connection, _)| connection)
+            .collect();
+        for connection in waiting {
+            self.connections.remove(&connection);
+            self.actions.push_back(Action::Close(connection));
+        }
+        if self.closing && self.sessions.is_empty() && self.connections.is_empty() {
+            self.closing = false;
+            self.timers = Timers::default();
+            self.relays.clear();
+            self.parked.clear();
+            events.event(Event::Closed);
+        }
+    }
+}
+
+impl Machine for Server {
+    fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    fn opened(&mut self, _: ConnectionId, _: Credentials, _: Instant, _: &mut dyn Events) {}
+
+    fn accepted(
+        &mut self,
+        listener: ListenerId,
+        peer: Credentials,
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Option<ConnectionId> {
+        self.next_connection += 1;
+        let connection = ConnectionId(self.next_connection);
+        if self.listeners.contains_key(&listener) {
+            return self.accept_private(listener, connection, peer, events);
+        }
+        self.control.filter(|&control| control == listener)?;
+        self.accept_control(connection, peer, now);
+        Some(connection)
+    }
+
+    fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events) {
+        if let Some(id) = self.listeners.remove(&listener) {
+            self.end_session(id, now, events);
+        }
+    }
+
+    fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
+        if let Err(error) = self.read(connection, bytes, now, events) {
+            narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client sent {error}");
+            self.drop_connection(connection, now, events);
+        }
+        self.drop_slow_consumers(now, events);
+        if self.closing {
+            self.close_step(false, now, events);
+        }
+    }
+
+    fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        self.connection_ended(connection, now, events);
+    }
+
+    fn next_dirty(&mut self) -> Option<ConnectionId> {
+        loop {
+            if !self.relayed {
+                self.report();
+            }
+            while let Some(connection) = self.dirty.take() {
+                if let Some(Connection::Legacy(id)) = self.connections.get(&connection) {
+                    let id = *id;
+                    self.convert(id);
+                }
+                if !self.unwritten(connection).is_empty() {
+                    return Some(connection);
+                }
+            }
+            if !std::mem::take(&mut self.relayed) {
+                return None;
+            }
+        }
+    }
+
+    fn unwritten(&self, connection: ConnectionId) -> &[u8] {
+        match self.connections.get(&connection) {
+            Some(
+                Connection::Greeting { channel, .. }
+                | Connection::Contending { channel, .. }
+                | Connection::Parting(channel),
+            ) => channel.unwritten(),
+            Some(Connection::Frames { welcome, .. }) if !welcome.is_empty() => welcome.unwritten(),
+            Some(Connection::Frames { session, .. }) => {
+                self.sessions.get(session).map_or(&[], |session| session.link.outbox.unwritten())
+            }
+            Some(Connection::Legacy(id)) => self.unwritten_legacy(*id, connection),
+            None => &[],
+        }
+    }
+
+    fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
+        match self.connections.get_mut(&connection) {
+            Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => channel.advance(count),
+            Some(Connection::Parting(channel)) => {
+                channel.advance(count);
+                if channel.is_empty() {
+                    self.connections.remove(&connection);
+                    self.actions.push_back(Action::Close(connection));
+                }
+            }
+            Some(Connection::Frames { welcome, .. }) if !welcome.is_empty() => welcome.advance(count),
+            Some(Connection::Frames { session: id, .. }) => {
+                let id = *id;
+                let Some(session) = self.sessions.get_mut(&id) else { return };
+                let all = session.link.outbox.unwritten().len();
+                session.link.outbox.advance(count);
+                let was_blocked = std::mem::replace(&mut session.blocked, count < all);
+                if was_blocked && session.link.outbox.is_written() {
+                    events.event(Event::Drained { session: id });
+                }
+            }
+            Some(Connection::Legacy(id)) => {
+                let id = *id;
+                self.written_legacy(id, connection, count, events);
+            }
+            None => {}
+        }
+        self.drop_slow_consumers(now, events);
+        if self.closing {
+            self.close_step(false, now, events);
+        }
+    }
+
+    fn handled(&mut self, id: SessionId, receipt: Receipt, _: Instant) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.link.handled(receipt);
+            self.report_due(id);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
+        while let Some(timer) = self.timers.take(now) {
+            match timer {
+                Timer::Greeting(connection) => self.greeting_elapsed(connection, now, events),
+                Timer::Absent(id) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        let name = session.name.clone();
+                        session.withdraw_requests();
+                        self.relays_ended(id, &name);
+                    }
+                }
+                Timer::Expired(id) => self.end_session(id, now, events),
+                Timer::Parked => self.give_up_parked(),
+                Timer::Close => self.close_step(true, now, events),
+            }
+        }
+        self.drop_slow_consumers(now, events);
+    }
+}
+
+impl Dirty {
+    fn add(&mut self, connection: ConnectionId) {
+        if self.members.insert(connection) {
+            self.queue.push_back(connection);
+        }
+    }
+
+    fn take(&mut self) -> Option<ConnectionId> {
+        let connection = self.queue.pop_front()?;
+        self.members.remove(&connection);
+        Some(connection)
+    }
+}
+
+/// Something was queued for this session.
+fn queued(
+    session: &Session,
+    id: SessionId,
+    dirty: &mut Dirty,
+    overflowing: &mut Vec<SessionId>,
+    slow_consumer_limit: usize,
+) {
+    session.connections().for_each(|connection| dirty.add(connection));
+    if session.link.outbox.size() > slow_consumer_limit && !overflowing.contains(&id) {
+        overflowing.push(id);
+    }
+}
+
+fn check_size(payload: &[u8], limit: usize) -> Result<(), Error> {
+    if payload.len() > limit { Err(error::too_large(payload.len(), limit)) } else { Ok(()) }
+}

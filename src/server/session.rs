@@ -1,0 +1,72 @@
+//! A client as the server sees it, through all its connections.
+
+use std::time::Instant;
+
+use super::legacy::Legacy;
+use crate::link::Link;
+use crate::machine::ConnectionId;
+use crate::protocol::frame::{self, Kind};
+
+/// A client, connected or expected back.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) name: String,
+    pub(super) uuid: String,
+    /// The key by which the client resumes it; clients of protocol 1 have none.
+    pub(super) key: Option<String>,
+    pub(super) link: Link,
+    /// The largest payload that both sides take.
+    pub(super) limit: usize,
+    pub(super) wire: Wire,
+    /// Whether the last write could not write everything.
+    pub(super) blocked: bool,
+    /// Whether an acknowledgement may be due.
+    pub(super) reports: bool,
+}
+
+/// What a session is connected by.
+#[derive(Debug)]
+pub(super) enum Wire {
+    /// Nothing, and until when the client is expected to answer, and to come back.
+    Lost { absent: Instant, expired: Instant },
+    /// A connection of protocol 2.
+    Frames(ConnectionId),
+    /// Connections of protocol 1.
+    Legacy(Box<Legacy>),
+}
+
+impl Session {
+    /// Whether the client is there.
+    pub(super) fn is_connected(&self) -> bool {
+        match &self.wire {
+            Wire::Lost { .. } => false,
+            Wire::Frames(_) => true,
+            Wire::Legacy(legacy) => legacy.is_connected(),
+        }
+    }
+
+    /// Whether messages may be queued for it.
+    pub(super) fn is_reachable(&self) -> bool {
+        !matches!(&self.wire, Wire::Legacy(legacy) if !legacy.is_connected())
+    }
+
+    /// Its connections.
+    pub(super) fn connections(&self) -> impl Iterator<Item = ConnectionId> + use<> {
+        match &self.wire {
+            Wire::Lost { .. } => [None, None],
+            Wire::Frames(connection) => [Some(*connection), None],
+            Wire::Legacy(legacy) => [Some(legacy.control.0), legacy.private.as_ref().map(|private| private.0)],
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// Withdraws deliveries that were not received: their senders have been told so.
+    pub(super) fn withdraw_requests(&mut self) {
+        self.link.outbox.for_each_mut(|bytes| {
+            if frame::kind_of(bytes) == Kind::Request {
+                frame::turn_into(bytes, Kind::Void);
+            }
+        });
+    }
+}

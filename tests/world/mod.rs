@@ -1,0 +1,442 @@
+//! A server and clients joined in memory: a driver without sockets, which carries bytes when it is told to.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+mod pipe;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ipcio::client::{self, Client, Outgoing};
+use ipcio::domain::Domain;
+use ipcio::error::{Code, Error};
+use ipcio::link::Receipt;
+use ipcio::machine::{
+    Action, ConnectionId, Credentials, Event, Incoming, ListenerId, Machine, Payload, SessionId,
+};
+use ipcio::protocol::frame::Kind;
+use ipcio::server::{self, Server};
+use ipcio::trust::{Others, Trust};
+
+pub use pipe::Pipe;
+use pipe::Stream;
+
+/// The handler that the server and every client have.
+pub const COMMAND: &str = "note";
+
+/// One of the two ends of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Server,
+    Client(usize),
+}
+
+/// What a machine said, kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    Message { session: SessionId, from: String, request: Option<u64>, redelivered: bool, payload: String, receipt: Receipt },
+    Answer { request: u64, outcome: Result<String, String> },
+    Settled(u64),
+    Rejected(Code),
+    Connected,
+    Disconnected,
+    Refused(Code),
+    SessionConnected(String),
+    SessionDisconnected,
+    SessionEnded { name: String, messages: u64 },
+    Drained,
+    Closed,
+}
+
+/// Numbers that are the same on every machine.
+#[derive(Debug)]
+pub struct Random(u64);
+
+/// All of them together, at one point in time.
+pub struct World {
+    pub now: Instant,
+    pub random: Random,
+    pub server: Option<Server>,
+    pub server_options: server::Options,
+    pub clients: Vec<Client>,
+    pub pipes: Vec<Pipe>,
+    /// What the server and each client have said and nobody has taken.
+    pub server_said: Vec<Said>,
+    pub said: Vec<Vec<Said>>,
+    /// How many bytes a connection takes before it blocks.
+    pub capacity: usize,
+    /// Out of how many writes of the server one is its last.
+    pub mortality: Option<usize>,
+    control: Option<ListenerId>,
+}
+
+impl Random {
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % limit.max(1)
+    }
+
+    pub fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+}
+
+pub fn trust() -> Trust {
+    Trust { own: 1, others: Others::These(Vec::new()) }
+}
+
+pub fn domain() -> Domain {
+    Domain::new("world").unwrap()
+}
+
+pub fn server_options() -> server::Options {
+    server::Options {
+        domain: domain(),
+        trust: trust(),
+        limit: 1 << 20,
+        max_clients: 100,
+        handshake_timeout: Duration::from_secs(10),
+        slow_consumer_limit: 1 << 30,
+        resume_timeout: Duration::from_secs(60),
+        close_timeout: Duration::from_secs(5),
+    }
+}
+
+pub fn client_options(name: &str) -> client::Options {
+    client::Options {
+        name: name.into(),
+        domain: domain(),
+        trust: trust(),
+        limit: 1 << 20,
+        close_timeout: Duration::from_secs(5),
+    }
+}
+
+impl World {
+    /// A server that is started and no clients. Everything that is left to chance follows from `seed`.
+    pub fn new(seed: u64) -> World {
+        World::with_options(seed, server_options())
+    }
+
+    pub fn with_options(seed: u64, server_options: server::Options) -> World {
+        let mut world = World {
+            now: Instant::now(),
+            random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            server: None,
+            server_options,
+            clients: Vec::new(),
+            pipes: Vec::new(),
+            server_said: Vec::new(),
+            said: Vec::new(),
+            capacity: usize::MAX,
+            mortality: None,
+            control: None,
+        };
+        world.start_server();
+        world
+    }
+
+    pub fn start_server(&mut self) {
+        let mut server = Server::new(self.server_options.clone());
+        server.commands().add(&[COMMAND.into()]).unwrap();
+        self.control = Some(server.start(self.now).unwrap());
+        self.server = Some(server);
+    }
+
+    /// The server's process is gone. What it had written arrives.
+    pub fn kill_server(&mut self) {
+        self.server = None;
+        self.control = None;
+        self.server_said.clear();
+        for pipe in &mut self.pipes {
+            pipe.leave(Side::Server);
+        }
+    }
+
+    /// A client that connects.
+    pub fn client(&mut self, name: &str) -> usize {
+        self.client_with(client_options(name))
+    }
+
+    pub fn client_with(&mut self, options: client::Options) -> usize {
+        let mut client = Client::new(options);
+        client.commands().add(&[COMMAND.into()]).unwrap();
+        client.connect().unwrap();
+        self.clients.push(client);
+        self.said.push(Vec::new());
+        let index = self.clients.len() - 1;
+        self.flush(Side::Client(index));
+        index
+    }
+
+    /// The client's process is gone, and a new one has its place and name.
+    pub fn restart_client(&mut self, index: usize) {
+        for pipe in &mut self.pipes {
+            pipe.leave(Side::Client(index));
+        }
+        let mut client = Client::new(client_options(self.clients[index].name()));
+        client.commands().add(&[COMMAND.into()]).unwrap();
+        client.connect().unwrap();
+        self.clients[index] = client;
+        self.said[index].clear();
+        self.flush(Side::Client(index));
+    }
+
+    pub fn server(&mut self) -> &mut Server {
+        self.server.as_mut().expect("the server lives")
+    }
+
+    /// Queues a message, to be written by the next flush.
+    pub fn push(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) -> Result<(), Error> {
+        self.clients[index].push(&Outgoing {
+            kind,
+            name,
+            command: if kind == Kind::Discover { "" } else { COMMAND },
+            payload: Payload::Json(text.as_bytes()),
+            request,
+        })
+    }
+
+    /// [`World::push`], then everything until nothing moves any more.
+    pub fn send(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) {
+        self.push(index, kind, name, request, text).unwrap();
+        self.flush(Side::Client(index));
+        self.settle();
+    }
+
+    /// Calls a machine, and carries out what it wants then.
+    pub fn call<T>(&mut self, side: Side, f: impl FnOnce(&mut dyn Machine, Instant, &mut dyn FnMut(Event<'_>)) -> T) -> Option<T> {
+        let result = self.call_only(side, f);
+        self.flush(side);
+        result
+    }
+
+    /// What the server has said since it was asked last.
+    pub fn take_server(&mut self) -> Vec<Said> {
+        std::mem::take(&mut self.server_said)
+    }
+
+    /// What a client has said since it was asked last.
+    pub fn take(&mut self, index: usize) -> Vec<Said> {
+        std::mem::take(&mut self.said[index])
+    }
+
+    /// Everything moves until nothing does any more; time stands still.
+    pub fn settle(&mut self) {
+        while let Some(pipe) = (0..self.pipes.len()).find(|&pipe| self.pipes[pipe].is_moving()) {
+            if self.server.is_some() {
+                self.accept(pipe);
+            }
+            self.carry(pipe, Side::Server, usize::MAX);
+            self.carry(pipe, Side::Client(self.pipes[pipe].client.0), usize::MAX);
+        }
+    }
+
+    /// Time passes, from deadline to deadline.
+    pub fn wait(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        self.settle();
+        while let Some((at, side)) = self.deadlines().min_by_key(|&(at, _)| at).filter(|&(at, _)| at <= until) {
+            self.now = self.now.max(at);
+            self.call(side, |machine, now, mut events| machine.elapsed(now, &mut events));
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    /// Whose deadline is when.
+    pub fn deadlines(&self) -> impl Iterator<Item = (Instant, Side)> {
+        let server = self.server.as_ref().and_then(Machine::deadline).map(|at| (at, Side::Server));
+        let clients = self.clients.iter().enumerate();
+        server.into_iter().chain(clients.filter_map(|(index, client)| Some((client.deadline()?, Side::Client(index)))))
+    }
+
+    /// The server takes the connection, if it has not.
+    pub fn accept(&mut self, pipe: usize) {
+        if self.pipes[pipe].server.is_some() || self.pipes[pipe].to_client.ended {
+            return;
+        }
+        let Some(control) = self.control else { return };
+        let accepted = self.call_only(Side::Server, |server, now, mut events| {
+            server.accepted(control, Credentials { uid: 1 }, now, &mut events)
+        });
+        match accepted.flatten() {
+            Some(connection) => self.pipes[pipe].server = Some(connection),
+            None => self.pipes[pipe].leave(Side::Server),
+        }
+        self.flush(Side::Server);
+    }
+
+    /// Brings up to `count` bytes to `to`, or the end of the connection.
+    pub fn carry(&mut self, pipe: usize, to: Side, count: usize) {
+        let Some(connection) = self.pipes[pipe].connection(to) else { return };
+        let stream = self.pipes[pipe].stream(to);
+        if stream.deaf {
+            return;
+        }
+        let bytes: Vec<u8> = stream.bytes.drain(..count.min(stream.bytes.len())).collect();
+        let ended = stream.ended && stream.bytes.is_empty();
+        if !bytes.is_empty() {
+            self.call(to, |machine, now, mut events| machine.received(connection, &bytes, now, &mut events));
+            self.resume_writing(pipe, to);
+        }
+        // Dealing with what came may have closed it.
+        if ended && !self.pipes[pipe].stream(to).deaf {
+            self.pipes[pipe].leave(to);
+            self.call(to, |machine, now, mut events| machine.lost(connection, now, &mut events));
+        }
+    }
+
+    /// The connection breaks, and takes what is under way with it. Either side learns of it by [`World::carry`].
+    pub fn cut(&mut self, pipe: usize) {
+        let to_server = self.random.below(self.pipes[pipe].to_server.bytes.len() + 1);
+        let to_client = self.random.below(self.pipes[pipe].to_client.bytes.len() + 1);
+        let pipe = &mut self.pipes[pipe];
+        pipe.to_server.cut(to_server);
+        pipe.to_client.cut(to_client);
+    }
+
+    /// The pipe that a client uses now.
+    pub fn pipe_of(&self, index: usize) -> Option<usize> {
+        (0..self.pipes.len()).rev().find(|&pipe| {
+            let pipe = &self.pipes[pipe];
+            pipe.client.0 == index && !pipe.to_client.deaf
+        })
+    }
+
+    /// Carries out and writes everything that a machine wants.
+    pub fn flush(&mut self, side: Side) {
+        loop {
+            let Some(machine) = self.machine(side) else { return };
+            if let Some(action) = machine.next_action() {
+                self.act(side, action);
+            } else if let Some(connection) = machine.next_dirty() {
+                if let Some(pipe) = self.pipe(side, connection) {
+                    self.write(pipe, side);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn act(&mut self, side: Side, action: Action) {
+        match (action, side) {
+            (Action::Connect { connection, path }, Side::Client(index)) => {
+                if self.control.is_some() && path == self.path() {
+                    self.pipes.push(Pipe::new((index, connection)));
+                    self.call_only(side, |client, now, mut events| {
+                        client.opened(connection, Credentials { uid: 1 }, now, &mut events);
+                    });
+                } else {
+                    self.call_only(side, |client, now, mut events| client.lost(connection, now, &mut events));
+                }
+            }
+            (Action::Close(connection), side) => {
+                if let Some(pipe) = self.pipe(side, connection) {
+                    self.pipes[pipe].leave(side);
+                }
+            }
+            (Action::StopListening(_), Side::Server) => self.control = None,
+            (action, side) => panic!("{side:?} wants {action:?}"),
+        }
+    }
+
+    fn write(&mut self, pipe: usize, side: Side) {
+        let capacity = if self.capacity == usize::MAX { usize::MAX } else { 1 + self.random.below(self.capacity) };
+        loop {
+            let Some(connection) = self.pipes[pipe].connection(side) else { return };
+            let Some(machine) = self.machine(side) else { return };
+            let bytes = machine.unwritten(connection).to_vec();
+            let stream = self.pipes[pipe].stream_from(side);
+            if bytes.is_empty() || stream.blocked || stream.deaf || stream.ended {
+                return;
+            }
+            let room = capacity.saturating_sub(stream.bytes.len());
+            if room == 0 {
+                stream.blocked = true;
+                return;
+            }
+            let count = room.min(bytes.len());
+            stream.bytes.extend_from_slice(&bytes[..count]);
+            self.call_only(side, |machine, now, mut events| machine.written(connection, count, now, &mut events));
+            if side == Side::Server && self.mortality.is_some_and(|mortality| self.random.one_in(mortality)) {
+                self.kill_server();
+                return;
+            }
+        }
+    }
+
+    /// There is room again where `reader` has read.
+    fn resume_writing(&mut self, pipe: usize, reader: Side) {
+        let writer = if reader == Side::Server { Side::Client(self.pipes[pipe].client.0) } else { Side::Server };
+        if std::mem::take(&mut self.pipes[pipe].stream(reader).blocked) {
+            self.write(pipe, writer);
+            self.flush(writer);
+        }
+    }
+
+    fn call_only<T>(
+        &mut self,
+        side: Side,
+        f: impl FnOnce(&mut dyn Machine, Instant, &mut dyn FnMut(Event<'_>)) -> T,
+    ) -> Option<T> {
+        let now = self.now;
+        match side {
+            Side::Server => {
+                let said = &mut self.server_said;
+                self.server.as_mut().map(|server| f(server, now, &mut |event| said.push(Said::from(event))))
+            }
+            Side::Client(index) => {
+                let said = &mut self.said[index];
+                Some(f(&mut self.clients[index], now, &mut |event| said.push(Said::from(event))))
+            }
+        }
+    }
+
+    fn machine(&mut self, side: Side) -> Option<&mut dyn Machine> {
+        match side {
+            Side::Server => self.server.as_mut().map(|server| server as &mut dyn Machine),
+            Side::Client(index) => Some(&mut self.clients[index]),
+        }
+    }
+
+    fn pipe(&self, side: Side, connection: ConnectionId) -> Option<usize> {
+        (0..self.pipes.len()).rev().find(|&pipe| {
+            let pipe = &self.pipes[pipe];
+            match side {
+                Side::Server => pipe.server == Some(connection) && !pipe.to_server.deaf,
+                Side::Client(index) => pipe.client == (index, connection) && !pipe.to_client.deaf,
+            }
+        })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.server_options.domain.control()
+    }
+}
+
+impl From<Event<'_>> for Said {
+    fn from(event: Event<'_>) -> Said {
+        let text = |payload: Payload<'_>| match payload {
+            Payload::Json(text) => String::from_utf8(text.to_vec()).unwrap(),
+            Payload::Bytes(bytes) => format!("{bytes:?}"),
+        };
+        match event {
+            Event::Message(Incoming { session, from, request, redelivered, payload, receipt, .. }) => {
+                Said::Message { session, from: from.into(), request, redelivered, payload: text(payload), receipt }
+            }
+            Event::Answer { request, outcome } => Said::Answer { request, outcome: outcome.map(text).map_err(text) },
+            Event::Settled { count } => Said::Settled(count),
+            Event::Rejected { error } => Said::Rejected(error.code()),
+            Event::Connected { .. } => Said::Connected,
+            Event::Disconnected => Said::Disconnected,
+            Event::Refused { error } => Said::Refused(error.code()),
+            Event::SessionConnected { name, .. } => Said::SessionConnected(name.into()),
+            Event::SessionDisconnected { .. } => Said::SessionDisconnected,
+            Event::SessionEnded { name, messages, .. } => Said::SessionEnded { name: name.into(), messages },
+            Event::Drained { .. } => Said::Drained,
+            Event::Closed => Said::Closed,
+        }
+    }
+}
