@@ -18,9 +18,11 @@ const HANDLERS = {
 /** A server, alice, and bob; `ask` delivers to the server or to bob. */
 async function open(t, handlers = HANDLERS) {
   const domain = new Domain(t)
-  const server = domain.server(handlers)
-  const alice = await domain.client('alice', handlers, { closeTimeout: 100 })
-  const bob = await domain.client('bob', handlers)
+  // Some handlers never end: nobody should wait for them.
+  const options = { closeTimeout: 100 }
+  const server = domain.server(handlers, options)
+  const alice = await domain.client('alice', handlers, options)
+  const bob = await domain.client('bob', handlers, options)
   const targets = {
     'the server': (command, data, options) => alice.deliver(null, command, data, options),
     'a client': (command, data, options) => alice.deliver('bob', command, data, options),

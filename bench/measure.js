@@ -46,7 +46,7 @@ async function measureAll({ traffic, peers }, { quick, rounds }) {
   }
   progress.end()
   results.run.seconds = Math.round((performance.now() - started) / 1000)
-  results.goals = goals.check(results)
+  results.goals = quick ? [] : goals.check(results) // a quick run's figures prove nothing
   process.stdout.write(report.ending(results))
   return results
 }

@@ -9,7 +9,9 @@ function heading({ machine, run }) {
   return [
     `${machine.cpu}, ${machine.cpus} CPUs${machine.virtual ? ' (virtual)' : ''}, ${machine.system}, Node ${machine.node}`,
     `${where}; ${run.rounds} ${run.rounds === 1 ? 'round' : 'rounds'}; ${machine.date}`,
-    ...(run.quick ? ['Quick: shows that all works, not how fast it is, and with smaller numbers than the titles say.'] : []),
+    ...(run.quick
+      ? ['Quick: shows that all works, not how fast it is, and with smaller numbers than the titles say.']
+      : []),
     '',
     '',
   ].join('\n')
@@ -31,33 +33,25 @@ function limits({ limit }) {
 // Medians of all columns; of the first also the lowest and highest round, and how many times better
 // ours is, round by round.
 function table({ title, columns, peers }, results) {
-  const shown = columns.filter(
-    ({ key, sparse }) => !sparse || Object.values(peers).some(row => row.figures[key]?.high > 0),
-  )
+  const rows = Object.entries(peers)
+  const figures = ({ key }) => rows.map(([, row]) => row.figures[key]).filter(Boolean)
+  const shown = columns.filter(column => !column.sparse || figures(column).some(({ high }) => high > 0))
   const [main] = shown
-  const anyRatio = Object.values(peers).some(row => row.ratio)
-  const head = [
-    '',
-    ...shown.flatMap(column => [caption(column), ...(column === main ? ['low … high'] : [])]),
-    ...(anyRatio ? ['ipcio is better by'] : []),
-  ]
-  const rows = Object.entries(peers).map(([name, row]) => {
+  const repeated = figures(main).some(({ count }) => count > 1)
+  const compared = rows.some(([, row]) => row.ratio)
+  const head = ['', ...shown.map(caption)]
+  if (repeated) head.splice(2, 0, 'low … high')
+  if (compared) head.push('ipcio is better by')
+  const lines = rows.map(([name, row]) => {
     const { label, inOrder } = results.peers[name]
     const own = inOrder ? `${label} °` : label
     if (row.missing) return [own, `— ${row.missing.split('\n')[0]}`]
-    return [
-      own,
-      ...shown.flatMap(({ key }) => {
-        const figure = row.figures[key]
-        const cell = figure ? number(figure.median) : ''
-        return key === main.key
-          ? [cell, figure ? `${number(figure.low)} … ${number(figure.high)}` : '']
-          : [cell]
-      }),
-      ...(anyRatio ? [row.ratio ? ratio(row.ratio) : ''] : []),
-    ]
+    const line = [own, ...shown.map(({ key }) => number(row.figures[key]?.median))]
+    if (repeated) line.splice(2, 0, spread(row.figures[main.key]))
+    if (compared) line.push(ratio(row.ratio))
+    return line
   })
-  return `${title}\n${align([head, ...rows])}\n`
+  return `${title}\n${align([head, ...lines])}\n`
 }
 
 function ending({ goals, run }) {
@@ -80,9 +74,12 @@ function ending({ goals, run }) {
 
 const caption = ({ label, unit }) => (unit && !label.endsWith(unit) ? `${label}, ${unit}` : label)
 
-function ratio({ median, low, high, count }) {
-  const middle = `${number(median)}×`
-  return count > 1 ? `${middle} (${number(low)} … ${number(high)})` : middle
+const spread = figure => (figure ? `${number(figure.low)} … ${number(figure.high)}` : '')
+
+function ratio(figure) {
+  if (!figure) return ''
+  const middle = `${number(figure.median)}×`
+  return figure.count > 1 ? `${middle} (${spread(figure)})` : middle
 }
 
 function align(rows) {

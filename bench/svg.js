@@ -1,23 +1,26 @@
 'use strict'
 
-// The little of SVG that the pictures need. Colours that hold on white and on black, and text that
-// follows the reader's theme.
-
+// The little of SVG that the pictures need. The colours hold on white and on black; where the reader's
+// theme is known, the text has more contrast.
 const STYLE = `
-    text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #57606a }
-    .title { font-size: 15px; font-weight: 600; fill: #1f2328 }
-    .name { font-size: 13px; font-weight: 600; fill: #1f2328 }
-    .ours text, text.ours { font-weight: 600; fill: #1f2328 }
-    .bar { fill: #8c959f; fill-opacity: .55 }
+    text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #6e7681 }
+    .title { font-size: 15px; font-weight: 600 }
+    .name { font-size: 13px; font-weight: 600 }
+    .ours text { font-weight: 600 }
+    .bar { fill: #8c959f; fill-opacity: .6 }
     .ours .bar { fill: #2f81f7; fill-opacity: 1 }
-    .spread { stroke: #57606a; stroke-width: 1.5 }
+    .spread { stroke: #6e7681; stroke-width: 1.5 }
     .grid { stroke: #8c959f; stroke-opacity: .3 }
     .end { text-anchor: end }
     .middle { text-anchor: middle }
+    @media (prefers-color-scheme: light) {
+      text { fill: #57606a }
+      .title, .name, .ours text { fill: #1f2328 }
+    }
     @media (prefers-color-scheme: dark) {
       text { fill: #9198a1 }
-      .title, .name, .ours text, text.ours { fill: #f0f6fc }
-      .spread { stroke: #9198a1 }
+      .title, .name, .ours text { fill: #f0f6fc }
+      .spread { stroke: #b1bac4 }
     }`
 
 function picture(width, height, description, content) {

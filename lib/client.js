@@ -42,6 +42,8 @@ class Client extends EventEmitter {
   #oneWay = new PromiseQueue()
   #deliveries = new Map()
   #lastRequest = 0
+  /** Whether the last event was `connect`. */
+  #announced = false
 
   constructor(options, handlers) {
     super()
@@ -244,18 +246,26 @@ class Client extends EventEmitter {
         this.#peer.uuid = parts[0]
         this.#connecting?.resolve()
         this.#connecting = null
+        this.#announced = true
         this.#core.announce('connect')
         break
       case DISCONNECTED:
-        this.#core.announce('disconnect')
-        this.#peer.announce('close')
+        this.#disconnected()
         break
       case REFUSED:
         this.#abandon(ipcError(parts[0], parts[1]))
         break
       case CLOSED:
+        this.#disconnected()
         this.#abandon(closedError())
     }
+  }
+
+  #disconnected() {
+    if (!this.#announced) return
+    this.#announced = false
+    this.#core.announce('disconnect')
+    this.#peer.announce('close')
   }
 
   /** Nothing that has not been settled ever will be. */

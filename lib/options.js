@@ -46,6 +46,7 @@ function nativeOptions(given) {
   for (const key of NUMBERS) checkNumber(key, options[key])
   checkText('domain', options.domain)
   if (options.name !== undefined) checkText('name', options.name)
+  if (options.name === '') throw invalidArgument('The name must not be empty; leave it out for a random one.')
   if (!Buffer.isEncoding(options.encoding)) {
     throw invalidArgument(`The encoding ${describe(options.encoding)} is unknown; use one of Node's, such as 'utf8'.`)
   }
@@ -88,8 +89,8 @@ function checkNumber(key, value) {
 }
 
 function checkText(key, value) {
-  if (typeof value !== 'string' || value === '') {
-    throw invalidArgument(`The ${key} has to be a string that is not empty, not ${describe(value)}.`)
+  if (typeof value !== 'string') {
+    throw invalidArgument(`The ${key} has to be a string, not ${describe(value)}.`)
   }
 }
 

@@ -70,7 +70,8 @@ class Socket extends EventEmitter {
     try {
       for (const { command, data, delivery } of messages) this.#link.write(command, data, delivery)
     } catch (error) {
-      if (typeof callback !== 'function') throw error
+      // That a client leaves is no mistake of whoever writes to it.
+      if (typeof callback !== 'function' && error.code !== 'ERR_IPC_CLIENT_LEFT') throw error
       failure = error
     }
     if (typeof callback === 'function') process.nextTick(callback, failure)

@@ -61,6 +61,28 @@ impl Code {
             Code::System(name) => name,
         }
     }
+
+    /// The code that another instance of this package says so.
+    fn of_ours(text: &str) -> Option<Code> {
+        const OURS: [Code; 15] = [
+            Code::AlreadyStarted,
+            Code::Closed,
+            Code::Domain,
+            Code::HandlerExists,
+            Code::HandlerThrew,
+            Code::InvalidArgument,
+            Code::ClientLeft,
+            Code::MessageTooLarge,
+            Code::NameTaken,
+            Code::NoSuchClient,
+            Code::NoSuchCommand,
+            Code::NotASocket,
+            Code::NotTrusted,
+            Code::RestrictedCommand,
+            Code::Timeout,
+        ];
+        OURS.into_iter().find(|code| code.as_str() == text)
+    }
 }
 
 /// An error with a code and one sentence that says what to do.
@@ -68,12 +90,22 @@ impl Code {
 pub struct Error {
     code: Code,
     message: String,
+    remote: Option<Box<Remote>>,
+}
+
+/// What the handler on the other side failed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The kind of error, such as JavaScript's `TypeError`.
+    pub name: String,
+    /// The code, if it had one.
+    pub code: Option<String>,
 }
 
 impl Error {
     /// An error of this code that says `message`.
     pub fn new(code: Code, message: impl Into<String>) -> Error {
-        Error { code, message: message.into() }
+        Error { code, message: message.into(), remote: None }
     }
 
     /// An error of the operating system while doing `what`, a phrase such as `listen on /tmp/x`.
@@ -99,6 +131,32 @@ impl Error {
     /// The sentence.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What the handler on the other side failed with, if that is the reason.
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_deref()
+    }
+
+    /// The error that the payload of a failure frame carries.
+    pub(crate) fn from_json(failure: &[u8]) -> Error {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Failure {
+            name: Option<String>,
+            message: Option<String>,
+            code: Option<String>,
+        }
+        // What is not of this form is a failure all the same.
+        let Failure { name, message, code } = serde_json::from_slice(failure).unwrap_or_default();
+        let message = message.unwrap_or_default();
+        match code.as_deref().and_then(Code::of_ours) {
+            Some(code) => Error::new(code, message),
+            None => {
+                let remote = Remote { name: name.unwrap_or_else(|| "Error".to_owned()), code };
+                Error { code: Code::HandlerThrew, message, remote: Some(Box::new(remote)) }
+            }
+        }
     }
 
     /// The payload of a failure frame that carries this error.
@@ -161,7 +219,23 @@ pub(crate) fn too_large(size: usize, limit: usize) -> Error {
     )
 }
 
-/// Closed before it was done.
-pub(crate) fn closed() -> Error {
-    Error::new(Code::Closed, "Closed before this was done; connect() again and repeat it.")
+/// The client behind a socket has left.
+pub(crate) fn session_ended() -> Error {
+    Error::new(Code::ClientLeft, "The client behind this socket has left; emit() to its name once it is back.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_crosses_as_it_is_and_that_of_a_handler_keeps_its_name_and_code() {
+        let error = no_such_client("bob");
+        assert_eq!(Error::from_json(&error.to_json()), error);
+        let failure = br#"{"name":"RangeError","message":"too far","code":"E_FAR"}"#;
+        let error = Error::from_json(failure);
+        let remote = Remote { name: "RangeError".into(), code: Some("E_FAR".into()) };
+        assert_eq!((error.code(), error.message(), error.remote()), (Code::HandlerThrew, "too far", Some(&remote)));
+        assert_eq!(Error::from_json(b"null").code(), Code::HandlerThrew);
+    }
 }

@@ -24,7 +24,8 @@ pub struct Link {
     given: u64,
     /// The last of them that the application has been called for.
     handled: u64,
-    /// What the last acknowledgement said.
+    /// What has been acknowledged, and what of it on this connection.
+    acknowledged: u64,
     reported: u64,
 }
 
@@ -54,7 +55,7 @@ impl Link {
 
     /// How many frames could be acknowledged that are not.
     pub fn unreported(&self) -> u64 {
-        self.acknowledgeable() - self.reported
+        self.acknowledgeable().saturating_sub(self.reported)
     }
 
     /// Queues an acknowledgement of everything that can be, if there is any.
@@ -62,24 +63,25 @@ impl Link {
         let count = self.acknowledgeable();
         let due = count > self.reported;
         if due {
-            self.reported = count;
+            (self.acknowledged, self.reported) = (count, count);
             self.outbox.push(&Frame::bare(Kind::Acknowledgement, count));
         }
         due
     }
 
     /// Goes on with a peer that has received `count` frames of this numbering.
-    pub fn resume(&mut self, count: u64, each: impl FnMut(&[u8])) -> Result<(), ProtocolError> {
-        // The handshake has told the peer what came in.
-        self.reported = self.received.min(self.acknowledgeable());
-        self.outbox.resume(count, each)
+    pub fn resume(&mut self, count: u64) -> Result<(), ProtocolError> {
+        // The last acknowledgement may have been lost.
+        self.reported = 0;
+        self.outbox.resume(count)
     }
 
     /// Starts over with a peer that knows nothing of this session: both count from 1.
     pub fn restart(&mut self) {
         self.outbox.restart();
         self.numbering += 1;
-        (self.received, self.given, self.handled, self.reported) = (0, 0, 0, 0);
+        (self.received, self.given, self.handled) = (0, 0, 0);
+        (self.acknowledged, self.reported) = (0, 0);
     }
 
     /// Takes over the messages that still wait for a former client of the same name. Answers and deliveries
@@ -93,7 +95,7 @@ impl Link {
     /// Everything up to here may be acknowledged: frames that need no handler count as soon as those before
     /// them are dealt with, and do not cease to when one that needs a handler follows.
     fn acknowledgeable(&self) -> u64 {
-        if self.handled >= self.given { self.received } else { self.handled.max(self.reported) }
+        if self.handled >= self.given { self.received } else { self.handled.max(self.acknowledged) }
     }
 }
 

@@ -50,7 +50,7 @@ const SIZES = {
   'text of 300 KB': '}{"\\é'.repeat(60_000),
   'many small values': Array.from({ length: 20_000 }, (_, number) => ({ number })),
   '64 levels of nesting': nest(64),
-  '5000 levels of nesting': nest(5000),
+  '2500 levels of nesting, half of what V8 itself can write': nest(2500),
 }
 
 module.exports = { SHAPES, TEXTS, SIZES, asJson, nest }

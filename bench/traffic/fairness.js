@@ -27,7 +27,7 @@ const fairness = {
     const path = `${crew.path}-other`
     await client.call('fairness.listen', { path })
     const beat = await crew.start('beat', places.third === places.client ? places.server : places.third)
-    const time = quick ? 400 : 3000
+    const time = quick ? 400 : 2000
     await client.call('roundtrip.pingPong', { warm: 1000, time: 50 })
     const beating = beat.call('fairness.beat', { path, time: 2 * time + 200 })
     const alone = await client.call('fairness.watch', { time, pingPong: false })

@@ -17,7 +17,7 @@ const flight = {
   async measure(crew, { places, quick }) {
     const sides = await meet(crew, places, { uses: 'flight' })
     await sides.client.call('flight.requests', { time: quick ? 80 : 500 })
-    return metered(sides, () => sides.client.call('flight.requests', { time: quick ? 150 : 1500 }))
+    return metered(sides, () => sides.client.call('flight.requests', { time: quick ? 150 : 1000 }))
   },
 }
 

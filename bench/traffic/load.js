@@ -41,8 +41,8 @@ const sameLoad = {
 }
 
 async function maximum({ client }, { quick }) {
-  await client.call('flight.requests', { time: quick ? 80 : 500 })
-  return (await client.call('flight.requests', { time: quick ? 100 : 1000 })).rate
+  await client.call('flight.requests', { time: quick ? 80 : 300 })
+  return (await client.call('flight.requests', { time: quick ? 100 : 700 })).rate
 }
 
 async function floorMaximum(parent, how) {
@@ -55,7 +55,7 @@ async function floorMaximum(parent, how) {
 }
 
 const openLoop = (sides, rate, { quick }) =>
-  metered(sides, () => sides.client.call('load.ask', { rate, time: quick ? 150 : 3000 }))
+  metered(sides, () => sides.client.call('load.ask', { rate, time: quick ? 150 : 2000 }))
 
 const parts = {
   // Each request has a moment at which it is due, and its time counts from there, however late this

@@ -11,7 +11,8 @@ const paced = rate => ({
   title: `${rate.toLocaleString('en')} round trips a second: what they cost in CPU time`,
   feature: 'roundtrip',
   rounds: 9,
-  peers: ['floor', 'ipcio-nopoll', 'ipcio'],
+  slow: rate < 1000,
+  peers: ['ipcio-nopoll', 'ipcio'],
   columns: [
     { key: 'busy', label: 'CPU time of both', unit: 'ms/s', better: 'less' },
     { key: 'p50', label: 'p50', unit: 'µs', better: 'less' },

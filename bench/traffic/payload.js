@@ -41,10 +41,10 @@ const traffic = [
 async function carry(crew, { places, quick }, { uses, size }) {
   const sides = await meet(crew, places, { uses, answer: 'size' })
   await sides.client.call('payload.prepare', { uses, size })
-  const inFlight = Math.max(2, Math.min(64, (4 * MB) / size))
-  const time = quick ? 150 : 1500
+  const inFlight = Math.max(uses === 'bytes' ? 2 : 1, Math.min(64, (4 * MB) / size))
+  const time = quick ? 150 : 900
   await sides.client.call('payload.carry', { inFlight, time: time / 3, least: 1 })
-  return metered(sides, () => sides.client.call('payload.carry', { inFlight, time, least: quick ? 2 : 4 }))
+  return metered(sides, () => sides.client.call('payload.carry', { inFlight, time, least: quick ? 2 : 3 }))
 }
 
 const parts = {

@@ -22,7 +22,7 @@ const send = {
     const sides = await meet(crew, places, { uses: 'send' })
     const run = quick
       ? { least: 10_000, most: 60_000, time: 100 }
-      : { least: 50_000, most: 1_000_000, time: 1000 }
+      : { least: 50_000, most: 1_000_000, time: 700 }
     let first = 0
     let sample = await batch(sides, first, run.least)
     // Twice to warm up, the second time to tell how many make a run of the wanted length.

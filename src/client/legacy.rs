@@ -34,7 +34,7 @@ impl Legacy {
     pub(super) fn new(name: &str, control: ConnectionId, private: ConnectionId, limit: usize) -> Legacy {
         Legacy {
             name: name.to_owned(),
-            control: (control, Channel::new(limit)),
+            control: (control, Channel::wrapping(limit)),
             private: (private, Channel::new(limit)),
             open: false,
             converted: 0,
@@ -72,6 +72,7 @@ impl Legacy {
 
     /// Turns queued frames into text, until enough waits to be written.
     fn convert(&mut self, outbox: &mut Outbox, session: &str) {
+        let before = [self.control.1.text.len(), self.private.1.text.len()];
         while !self.control.1.is_full() && !self.private.1.is_full() {
             let bytes = outbox.unwritten();
             let Some(size) = frame::frame_size(bytes) else { break };
@@ -81,8 +82,8 @@ impl Legacy {
             }
             outbox.advance(size);
         }
-        for channel in [&mut self.control.1, &mut self.private.1] {
-            channel.dirty |= !channel.is_empty();
+        for (channel, before) in [&mut self.control.1, &mut self.private.1].into_iter().zip(before) {
+            channel.dirty |= channel.text.len() > before;
         }
     }
 
@@ -173,6 +174,7 @@ impl Client {
             let is_control = connection == legacy.control.0;
             let Some(object) = legacy.channel(connection).splitter.next(&mut bytes)? else { return Ok(()) };
             let message = Message::parse(&object)?;
+            message.check_size(self.options.limit)?;
             if is_control {
                 if message.command() == "discover"
                     && let Some(request) = legacy.discover.take()
@@ -200,10 +202,12 @@ impl Client {
         });
         let Some(command) = self.commands.find(message.command()) else {
             if let Some(request) = request {
+                self.asked += 1;
                 self.respond(request, Ok(Payload::Json(b"null")));
             }
             return;
         };
+        self.asked += usize::from(request.is_some());
         narrate!(self.verbose, "HANDLER EXEC", message.command(), "from a server of protocol 1");
         events.event(Event::Message(Incoming {
             session: SERVER,

@@ -75,6 +75,8 @@ pub struct Client {
     actions: VecDeque<Action>,
     dirty: bool,
     acknowledge_at: Option<Instant>,
+    /// Deliveries that the application has not answered yet.
+    asked: usize,
     closing: Option<Instant>,
 }
 
@@ -141,6 +143,7 @@ impl Client {
             actions: VecDeque::new(),
             dirty: false,
             acknowledge_at: None,
+            asked: 0,
             closing: None,
         }
     }
@@ -237,6 +240,7 @@ impl Client {
         let kind = if outcome.is_ok() { Kind::Response } else { Kind::Failure };
         let (Ok(payload) | Err(payload)) = outcome;
         let (payload, flags) = payload.parts();
+        self.asked = self.asked.saturating_sub(1);
         if payload.len() > self.limit {
             let failure = error::too_large(payload.len(), self.limit).to_json();
             self.queue(&Frame { payload: &failure, ..Frame::bare(Kind::Failure, request) });
@@ -306,6 +310,7 @@ impl Client {
         let hello = Hello {
             version: message::VERSION,
             session: self.session.clone(),
+            attempt: connection.0,
             server: self.server.clone(),
             received: self.link.received(),
             limit: self.options.limit as u64,
@@ -356,14 +361,14 @@ impl Client {
             Some(welcome) if welcome.version >= 2 => {
                 self.limit = self.options.limit.min(usize::try_from(welcome.limit).unwrap_or(usize::MAX));
                 if welcome.resumed {
-                    self.settle(|link, each| link.resume(welcome.received, each), events)?;
+                    self.link.resume(welcome.received)?;
                 } else {
                     self.restart();
+                    self.withdraw_too_large(events);
                 }
                 self.server = Some(welcome.server);
                 self.state = State::Connected(connection, Inbox::new(self.options.limit));
                 self.uuid = Some(uuid);
-                self.withdraw_too_large(events);
                 self.connected(events);
             }
             _ => {
@@ -476,7 +481,8 @@ impl Client {
     }
 
     fn close_if_done(&mut self, now: Instant, events: &mut dyn Events) {
-        if self.closing.is_some() && self.link.outbox.is_empty() && self.deliveries.is_empty() {
+        let settled = self.link.outbox.is_empty() && self.deliveries.is_empty() && self.asked == 0;
+        if self.closing.is_some() && settled {
             self.stop(now, events);
         }
     }
@@ -514,6 +520,7 @@ impl Client {
         self.uuid = None;
         self.dirty = false;
         self.acknowledge_at = None;
+        self.asked = 0;
         self.limit = self.options.limit;
     }
 
@@ -584,11 +591,13 @@ impl Client {
         let Some(command) = self.commands.find(frame.command) else {
             if let Some(request) = request {
                 let failure = error::no_such_command(frame.command).to_json();
+                self.asked += 1;
                 self.respond(request, Err(Payload::Json(&failure)));
             }
             return;
         };
         narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {:?}", frame.name);
+        self.asked += usize::from(request.is_some());
         events.event(Event::Message(Incoming {
             session: SERVER,
             from: frame.name,

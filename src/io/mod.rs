@@ -110,8 +110,16 @@ impl<M: Machine, R: Registry> Io<M, R> {
         }
     }
 
-    /// There is something to read.
-    pub fn readable(&mut self, id: ConnectionId, buffer: &mut [u8], now: Instant, events: &mut dyn Events) -> Progress {
+    /// There is something to read. `ended` says that the peer has closed the connection: there will be no other
+    /// notice, so it is read to its end.
+    pub fn readable(
+        &mut self,
+        id: ConnectionId,
+        ended: bool,
+        buffer: &mut [u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Progress {
         for _ in 0..READ_AT_ONCE {
             // Dealing with what was read may close the connection.
             let Some(socket) = self.connections.get(&id) else { return Progress::Drained };
@@ -123,7 +131,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 Ok(count) => {
                     self.machine.received(id, &buffer[..count], now, events);
                     // A short read has emptied the socket, see epoll(7).
-                    if count < buffer.len() {
+                    if count < buffer.len() && !ended {
                         return Progress::Drained;
                     }
                 }

@@ -66,6 +66,16 @@ pub(super) enum TargetSocket {
     Listener(ListenerId),
 }
 
+/// What the selector says of a socket.
+#[derive(Clone, Copy, Debug)]
+struct Notice {
+    token: usize,
+    readable: bool,
+    writable: bool,
+    /// The peer has closed the connection.
+    ended: bool,
+}
+
 /// A socket that the selector watches. It is forgotten before it is closed.
 #[derive(Clone, Copy, Debug)]
 struct Watched {
@@ -126,8 +136,9 @@ impl EventLoop {
     /// An instance began or ceased to keep the process alive.
     pub(super) fn count_active(&self, active: bool) {
         let before = self.active.get();
-        self.active.set(if active { before + 1 } else { before - 1 });
-        if (before == 0) == active {
+        let after = if active { before + 1 } else { before - 1 };
+        self.active.set(after);
+        if before == 0 || after == 0 {
             self.poll.keep_alive(active);
         }
     }
@@ -162,10 +173,10 @@ impl EventLoop {
     pub(super) fn turn(&self) {
         let now = Instant::now();
         let mut touched: Vec<Rc<Instance>> = Vec::new();
-        for (token, readable, writable) in self.select() {
-            let Some(target) = self.targets.borrow().get(&token).copied() else { continue };
+        for notice in self.select() {
+            let Some(target) = self.targets.borrow().get(&notice.token).copied() else { continue };
             let Some(instance) = environment::instance(target.instance) else { continue };
-            self.serve(&instance, target.socket, readable, writable, now);
+            self.serve(&instance, target.socket, notice, now);
             if !touched.iter().any(|other| Rc::ptr_eq(other, &instance)) {
                 touched.push(instance);
             }
@@ -175,7 +186,7 @@ impl EventLoop {
         }
     }
 
-    fn select(&self) -> Vec<(usize, bool, bool)> {
+    fn select(&self) -> Vec<Notice> {
         let mut ready = self.ready.borrow_mut();
         if self.selector.borrow_mut().poll(&mut ready, Some(Duration::ZERO)).is_err() {
             return Vec::new();
@@ -183,21 +194,26 @@ impl EventLoop {
         ready
             .iter()
             .map(|event| {
-                let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-                (event.token().0, readable, event.is_writable())
+                let ended = event.is_read_closed() || event.is_error();
+                Notice {
+                    token: event.token().0,
+                    readable: event.is_readable() || ended,
+                    writable: event.is_writable(),
+                    ended,
+                }
             })
             .collect()
     }
 
-    fn serve(&self, instance: &Instance, socket: TargetSocket, readable: bool, writable: bool, now: Instant) {
-        if writable && let TargetSocket::Connection(id) = socket {
+    fn serve(&self, instance: &Instance, socket: TargetSocket, notice: Notice, now: Instant) {
+        if notice.writable && let TargetSocket::Connection(id) = socket {
             instance.writable(id, now);
         }
-        if !readable {
+        if !notice.readable {
             return;
         }
         let progress = match socket {
-            TargetSocket::Connection(id) => instance.readable(id, &mut self.buffer.borrow_mut(), now),
+            TargetSocket::Connection(id) => instance.readable(id, notice.ended, &mut self.buffer.borrow_mut(), now),
             TargetSocket::Listener(id) => match instance.acceptable(id, now) {
                 Ok(progress) => progress,
                 Err(error) => {

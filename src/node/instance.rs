@@ -119,6 +119,10 @@ impl Instance {
         }
         loop {
             while let Some(batch) = either!(self, endpoint => endpoint.take()) {
+                if batch.closed {
+                    // Whoever learns of the end may count on it: the socket's file is gone.
+                    either!(self, endpoint => endpoint.flush());
+                }
                 self.dispatch(&batch.text, &batch.buffers);
                 let closed = batch.closed;
                 either!(self, endpoint => endpoint.handled(batch));
@@ -135,8 +139,8 @@ impl Instance {
         self.look_after();
     }
 
-    pub(super) fn readable(&self, id: ConnectionId, buffer: &mut [u8], now: Instant) -> Progress {
-        on_this_thread!(self, Progress::Drained, io, events => io.readable(id, buffer, now, events))
+    pub(super) fn readable(&self, id: ConnectionId, ended: bool, buffer: &mut [u8], now: Instant) -> Progress {
+        on_this_thread!(self, Progress::Drained, io, events => io.readable(id, ended, buffer, now, events))
     }
 
     pub(super) fn writable(&self, id: ConnectionId, now: Instant) {

@@ -2,6 +2,9 @@
 
 use super::splitter::Splitter;
 
+/// What a message of protocol 1 may have beside its payload: command, name and delivery.
+const ENVELOPE: usize = 16 * 1024;
+
 /// Text of this size waits at most before more messages are turned into text.
 pub const HIGH_WATER_MARK: usize = 256 * 1024;
 
@@ -18,8 +21,17 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// For objects of at most `limit` bytes.
+    /// For messages whose payload has at most `limit` bytes.
     pub fn new(limit: usize) -> Channel {
+        Channel::for_objects(limit.saturating_add(ENVELOPE))
+    }
+
+    /// For messages that may carry another one as a string, in which each quote and backslash takes two bytes.
+    pub fn wrapping(limit: usize) -> Channel {
+        Channel::for_objects(limit.saturating_add(ENVELOPE).saturating_mul(2))
+    }
+
+    fn for_objects(limit: usize) -> Channel {
         Channel { splitter: Splitter::new(limit), text: Vec::new(), written: 0, dirty: false }
     }
 

@@ -49,6 +49,9 @@ pub struct Hello {
     pub version: u32,
     /// The client's session: the same as long as its queue lives.
     pub session: String,
+    /// Counts the client's connections: a handshake that was overtaken by a later one says nothing any more.
+    #[serde(default)]
+    pub attempt: u32,
     /// The server that `received` is about.
     pub server: Option<String>,
     /// Sequenced frames that this session has received from that server.
@@ -91,6 +94,14 @@ impl<'a> Message<'a> {
     /// The payload as JSON text.
     pub fn payload(&self) -> &'a str {
         self.data.map_or("null", RawValue::get)
+    }
+
+    /// Whether the payload is within the limit.
+    ///
+    /// # Errors
+    /// [`ProtocolError::TooLarge`].
+    pub fn check_size(&self, limit: usize) -> Result<(), ProtocolError> {
+        if self.payload().len() > limit { Err(ProtocolError::TooLarge(limit)) } else { Ok(()) }
     }
 
     /// The payload, if it is a string.
@@ -201,11 +212,11 @@ mod tests {
     #[test]
     fn a_handshake_carries_its_extension_behind_the_fields_of_0_6_2() {
         let mut out = Vec::new();
-        let hello = Hello { version: 2, session: "s".into(), server: None, received: 0, limit: 9 };
+        let hello = Hello { version: 2, session: "s".into(), attempt: 1, server: None, received: 0, limit: 9 };
         write_handshake(None, "bob", Some(&hello), &mut out);
         assert_eq!(
             String::from_utf8(out.clone()).unwrap(),
-            r#"{"id":null,"command":"handshake","data":"bob","delivery":null,"ipcio":{"version":2,"session":"s","server":null,"received":0,"limit":9}}"#
+            r#"{"id":null,"command":"handshake","data":"bob","delivery":null,"ipcio":{"version":2,"session":"s","attempt":1,"server":null,"received":0,"limit":9}}"#
         );
         let read: Hello = Message::parse(&out).unwrap().extension().unwrap();
         assert_eq!(read.session, "s");

@@ -64,6 +64,12 @@ impl Outbox {
         self.chunks.get(chunk).map_or(&[], |bytes| &bytes[offset..])
     }
 
+    /// How many bytes are to be written.
+    pub fn unwritten_size(&self) -> usize {
+        let (chunk, offset) = self.cursor;
+        self.chunks.iter().skip(chunk).map(Vec::len).sum::<usize>() - if chunk < self.chunks.len() { offset } else { 0 }
+    }
+
     /// Whether everything has been written.
     pub fn is_written(&self) -> bool {
         self.unwritten().is_empty()
@@ -106,10 +112,22 @@ impl Outbox {
         if left > 0 { Err(ProtocolError::InvalidAcknowledgement) } else { Ok(()) }
     }
 
-    /// Starts over on a new connection to the same session of the peer, which has received `count` frames.
-    pub fn resume(&mut self, count: u64, each: impl FnMut(&[u8])) -> Result<(), ProtocolError> {
-        self.acknowledge(count, each)?;
+    /// Goes on, on a new connection, with a peer that has received `count` frames. These are not written again,
+    /// and stay until they are acknowledged: the peer may not have dealt with them.
+    pub fn resume(&mut self, count: u64) -> Result<(), ProtocolError> {
+        let mut left = count.checked_sub(self.acknowledged).ok_or(ProtocolError::InvalidAcknowledgement)?;
+        let end = self.cursor;
         self.start_over();
+        while left > 0 {
+            let bytes = self.unwritten();
+            let size = frame::frame_size(bytes).ok_or(ProtocolError::InvalidAcknowledgement)?;
+            left -= u64::from(frame::kind_of(bytes).is_sequenced());
+            self.advance(size);
+            // What was not written can't have been received.
+            if self.cursor > end {
+                return Err(ProtocolError::InvalidAcknowledgement);
+            }
+        }
         Ok(())
     }
 
@@ -379,7 +397,8 @@ mod tests {
         outbox.push(&Frame::bare(Kind::Acknowledgement, 9));
         write_all(&mut outbox);
         outbox.push(&message(6, b"1"));
-        outbox.resume(3, |_| ()).unwrap();
+        outbox.resume(3).unwrap();
+        outbox.acknowledge(3, |_| ()).unwrap();
         let wire = write_all(&mut outbox);
         let none = Flags::default();
         assert_eq!(
@@ -391,6 +410,19 @@ mod tests {
                 (6, Kind::Send, none)
             ]
         );
+    }
+
+    #[test]
+    fn what_a_peer_has_received_and_not_acknowledged_stays_and_is_not_written_again() {
+        let mut outbox = Outbox::default();
+        (1..=3).for_each(|id| outbox.push(&message(id, b"1")));
+        write_all(&mut outbox);
+        assert!(outbox.resume(4).is_err());
+        outbox.resume(2).unwrap();
+        assert_eq!((ids(&write_all(&mut outbox)).len(), outbox.len()), (1, 3));
+        let mut seen = Vec::new();
+        outbox.acknowledge(3, |bytes| seen.push(Frame::decode(bytes).unwrap().id)).unwrap();
+        assert_eq!(seen, [1, 2, 3]);
     }
 
     #[test]
@@ -461,7 +493,7 @@ mod tests {
                     8 => outbox.acknowledge(received.len() as u64, |_| ()).unwrap(),
                     _ => {
                         wire.clear();
-                        outbox.resume(received.len() as u64, |_| ()).unwrap();
+                        outbox.resume(received.len() as u64).unwrap();
                     }
                 }
             }

@@ -43,8 +43,7 @@ impl Splitter {
         }
         self.partial.extend_from_slice(bytes);
         *bytes = &[];
-        // An object of protocol 1 may carry another as text, in which each byte can take six.
-        if self.partial.len() / 6 > self.limit { Err(ProtocolError::TooLarge(self.limit)) } else { Ok(None) }
+        if self.partial.len() > self.limit { Err(ProtocolError::TooLarge(self.limit)) } else { Ok(None) }
     }
 
     /// Whether it stands between two objects.
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_far_above_the_limit_is_refused() {
+    fn an_object_above_the_limit_is_refused() {
         let text = format!("{{\"a\":\"{}", "x".repeat(1_000));
         assert_eq!(Splitter::new(100).next(&mut text.as_bytes()), Err(ProtocolError::TooLarge(100)));
     }

@@ -18,6 +18,11 @@ pub struct Driver<M: Machine> {
     shared: Arc<Shared<M>>,
 }
 
+/// A [`Driver`] that ends when nobody else has it.
+pub struct WeakDriver<M: Machine> {
+    shared: Weak<Shared<M>>,
+}
+
 struct Shared<M: Machine> {
     state: Mutex<State<M>>,
     clock: Arc<Notify>,
@@ -61,6 +66,32 @@ impl<M: Machine + Send + 'static> Driver<M> {
     /// [`Driver::with`] and [`Driver::flush`] in one.
     pub fn step<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
         self.shared.step(f)
+    }
+}
+
+impl<M: Machine> Driver<M> {
+    /// A reference that does not keep it.
+    pub fn downgrade(&self) -> WeakDriver<M> {
+        WeakDriver { shared: Arc::downgrade(&self.shared) }
+    }
+}
+
+impl<M: Machine> WeakDriver<M> {
+    /// The driver, if somebody keeps it.
+    pub fn upgrade(&self) -> Option<Driver<M>> {
+        self.shared.upgrade().map(|shared| Driver { shared })
+    }
+}
+
+impl<M: Machine> Clone for WeakDriver<M> {
+    fn clone(&self) -> WeakDriver<M> {
+        WeakDriver { shared: self.shared.clone() }
+    }
+}
+
+impl<M: Machine> fmt::Debug for WeakDriver<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakDriver").finish_non_exhaustive()
     }
 }
 
@@ -128,7 +159,7 @@ impl<M: Machine + Send + 'static> Ready for Shared<M> {
             // One for all connections of a thread: ten thousand idle ones need none.
             static BUFFER: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; READ_BUFFER].into());
         }
-        BUFFER.with_borrow_mut(|buffer| self.step(|io, now, events| io.readable(id, buffer, now, events)))
+        BUFFER.with_borrow_mut(|buffer| self.step(|io, now, events| io.readable(id, false, buffer, now, events)))
     }
 
     fn writable(&self, id: ConnectionId) {

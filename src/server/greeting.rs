@@ -21,7 +21,7 @@ const DISPUTE: Duration = Duration::from_millis(50);
 impl Server {
     /// Somebody has connected to the control socket.
     pub(super) fn accept_control(&mut self, connection: ConnectionId, peer: Credentials, now: Instant) {
-        let mut channel = Channel::new(self.options.limit);
+        let mut channel = Channel::wrapping(self.options.limit);
         let refusal = if let Err(error) = self.options.trust.check(peer, "client") {
             narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "{error}");
             Some(message::NOT_TRUSTED)
@@ -100,6 +100,7 @@ impl Server {
         self.connections.insert(connection, Connection::Legacy(id));
         self.dirty.add(connection);
         self.session_connected(id, events);
+        self.unpark(id);
         Some(connection)
     }
 
@@ -131,6 +132,12 @@ impl Server {
         if let Some(hello) = &hello
             && session.key.as_ref() == Some(&hello.session)
         {
+            if hello.attempt < session.attempt {
+                // The client has given this connection up and is back on another one.
+                self.actions.push_back(Action::Close(connection));
+                return;
+            }
+            session.attempt = hello.attempt;
             self.resume_session(id, connection, channel, hello, now, events);
         } else if matches!(session.wire, Wire::Lost { .. }) {
             let outbox = std::mem::take(&mut session.link.outbox);
@@ -165,10 +172,12 @@ impl Server {
         let id = SessionId(self.next_session);
         let uuid = message::random_hex();
         let mut link = Link::default();
+        let is_new = former.is_none();
         if let Some(former) = former {
             link.inherit(former);
         }
         let own = self.options.limit;
+        let attempt = hello.as_ref().map_or(0, |hello| hello.attempt);
         let (key, limit, wire) = match hello {
             Some(hello) => {
                 self.welcome(&name, &uuid, false, 0, &mut channel);
@@ -191,9 +200,12 @@ impl Server {
         self.dirty.add(connection);
         self.names.insert(name.as_str().into(), id);
         let is_connected = matches!(wire, Wire::Frames(_));
-        self.sessions.insert(id, Session { name, uuid, key, link, limit, wire, blocked: false, reports: false });
+        self.sessions.insert(id, Session { name, uuid, key, attempt, link, limit, wire, blocked: false, reports: false, asked: 0 });
         if is_connected {
             self.session_connected(id, events);
+            if is_new {
+                self.unpark(id);
+            }
         }
     }
 
@@ -222,7 +234,7 @@ impl Server {
         // A client that never read the first welcome counts from 1.
         let resumed = hello.server.as_ref() == Some(&self.id);
         if resumed {
-            if session.link.resume(hello.received, |_| ()).is_err() {
+            if session.link.resume(hello.received).is_err() {
                 session.wire = Wire::Lost { absent: now, expired: now };
                 self.end_session(id, now, events);
                 self.actions.push_back(Action::Close(connection));
@@ -236,6 +248,7 @@ impl Server {
         self.welcome(&name, &uuid, resumed, received, &mut channel);
         self.connections.insert(connection, frames(id, channel, self.options.limit));
         self.dirty.add(connection);
+        self.report_due(id);
         self.session_connected(id, events);
     }
 
@@ -254,8 +267,6 @@ impl Server {
         let Some(session) = self.sessions.get(&id) else { return };
         narrate!(self.verbose, "SERVER CONNECT", session.name, "as {}", session.uuid);
         events.event(Event::SessionConnected { session: id, name: &session.name, uuid: &session.uuid });
-        let name = session.name.clone();
-        self.unpark(id, &name);
     }
 }
 

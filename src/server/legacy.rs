@@ -147,9 +147,7 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Wire::Legacy(legacy) = &mut session.wire else { return };
         let Some(channel) = legacy.channel(connection) else { return };
-        let all = channel.unwritten().len();
         channel.advance(count);
-        let was_blocked = std::mem::replace(&mut session.blocked, count < all);
         if !legacy.is_written() {
             return;
         }
@@ -159,7 +157,7 @@ impl Server {
         debug_assert_eq!(result, Ok(()), "only written frames were counted");
         if !session.link.outbox.is_written() {
             self.dirty.add(connection);
-        } else if was_blocked {
+        } else if std::mem::take(&mut session.blocked) {
             events.event(Event::Drained { session: id });
         }
     }
@@ -190,6 +188,7 @@ impl Server {
             if is_control {
                 self.read_control(id, connection, &message, now)?;
             } else {
+                message.check_size(self.options.limit)?;
                 self.read_private(id, &message, events);
             }
         }
@@ -215,6 +214,7 @@ impl Server {
         }
         let text = message.text().ok_or(ProtocolError::InvalidMessage)?;
         let inner = Message::parse(text.as_bytes())?;
+        inner.check_size(self.options.limit)?;
         let Some(Session { wire: Wire::Legacy(legacy), .. }) = self.sessions.get_mut(&id) else { return Ok(()) };
         let frame = Frame {
             command: inner.command(),

@@ -37,6 +37,9 @@ use timers::{Timer, Timers};
 /// that messages were queued for.
 const RECONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
+/// Bytes that may wait for a client before whoever writes to it is asked to pause.
+const HIGH_WATER_MARK: usize = 64 * 1024;
+
 /// What a server is made with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -181,6 +184,9 @@ impl Server {
             ));
         }
         self.id = message::random_hex();
+        // An answer that a client was asked for by a server before must not be taken for one of this server's.
+        // JavaScript's numbers are exact up to 2^53.
+        self.next_relay = uuid::Uuid::new_v4().as_u64_pair().1 >> 13;
         self.next_listener += 1;
         let listener = ListenerId(self.next_listener);
         self.control = Some(listener);
@@ -201,14 +207,18 @@ impl Server {
     pub fn emit(&mut self, name: &str, command: &str, payload: Payload<'_>, delivery: Option<&str>) -> Result<(), Error> {
         commands::check(command)?;
         narrate!(self.verbose, "SERVER EMIT", command, "to {name:?}");
-        let Some(&id) = self.names.get(name) else { return Ok(()) };
-        self.send(id, command, payload, delivery)
+        match self.names.get(name) {
+            Some(&id) if self.sessions.get(&id).is_some_and(Session::is_reachable) => {
+                self.send(id, command, payload, delivery)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Sends a message to the client of a session.
     ///
     /// # Errors
-    /// As [`Server::emit`].
+    /// As [`Server::emit`], and [`Code::ClientLeft`] when the session has ended.
     pub fn send(
         &mut self,
         id: SessionId,
@@ -218,7 +228,8 @@ impl Server {
     ) -> Result<(), Error> {
         commands::check(command)?;
         let (payload, flags) = payload.parts();
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.is_reachable()) else { return Ok(()) };
+        let session = self.sessions.get_mut(&id).filter(|session| session.is_reachable());
+        let session = session.ok_or_else(error::session_ended)?;
         check_size(payload, session.limit)?;
         // Protocol 2 knows no delivery that nobody waits for.
         let id_on_wire = match (&mut session.wire, delivery) {
@@ -249,6 +260,9 @@ impl Server {
         let kind = if outcome.is_ok() { Kind::Response } else { Kind::Failure };
         let (Ok(payload) | Err(payload)) = outcome;
         let (payload, flags) = payload.parts();
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.asked = session.asked.saturating_sub(1);
+        }
         self.answer(id, &Frame { flags, payload, ..Frame::bare(kind, request) });
     }
 
@@ -264,9 +278,12 @@ impl Server {
         self.sessions.get(&id).is_some_and(Session::is_connected)
     }
 
-    /// Whether a client has been sent more than its connection took.
-    pub fn is_blocked(&self, id: SessionId) -> bool {
-        self.sessions.get(&id).is_none_or(|session| session.blocked || !session.is_connected())
+    /// Whether more waits for a client than the high-water mark. If so, [`Event::Drained`] tells when it has been
+    /// written.
+    pub fn is_blocked(&mut self, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return true };
+        session.blocked |= session.link.outbox.unwritten_size() > HIGH_WATER_MARK;
+        session.blocked
     }
 
     /// Stops: takes no more connections, and leaves each client once it has received what waits for it.
@@ -425,6 +442,7 @@ impl Server {
         };
         narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {:?}", session.name);
         let receipt = session.link.give();
+        session.asked += usize::from(request.is_some());
         events.event(Event::Message(Incoming {
             session: id,
             from: &session.name,
@@ -549,7 +567,7 @@ impl Server {
         for id in ids {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             match &session.wire {
-                Wire::Frames(connection) if session.link.outbox.is_empty() && !force => {
+                Wire::Frames(connection) if session.is_settled() && self.relays.is_empty() && !force => {
                     let connection = *connection;
                     session.link.report();
                     session.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
@@ -567,7 +585,7 @@ impl Server {
                     events.event(Event::SessionDisconnected { session: id });
                     self.end_session(id, now, events);
                 }
-                Wire::Legacy(legacy) if !force && !(legacy.is_written() && session.link.outbox.is_written()) => {}
+                Wire::Legacy(_) if !(force || session.is_settled() && self.relays.is_empty()) => {}
                 Wire::Frames(_) if !force => {}
                 _ => self.end_session(id, now, events),
             }
@@ -685,10 +703,8 @@ impl Machine for Server {
             Some(Connection::Frames { session: id, .. }) => {
                 let id = *id;
                 let Some(session) = self.sessions.get_mut(&id) else { return };
-                let all = session.link.outbox.unwritten().len();
                 session.link.outbox.advance(count);
-                let was_blocked = std::mem::replace(&mut session.blocked, count < all);
-                if was_blocked && session.link.outbox.is_written() {
+                if session.link.outbox.is_written() && std::mem::take(&mut session.blocked) {
                     events.event(Event::Drained { session: id });
                 }
             }

@@ -114,10 +114,11 @@ impl Server {
         }
     }
 
-    /// A client has come for which something may wait.
-    pub(super) fn unpark(&mut self, id: SessionId, name: &str) {
+    /// A client has come for which something may wait. One that comes back has it in its queue already.
+    pub(super) fn unpark(&mut self, id: SessionId) {
+        let Some(name) = self.sessions.get(&id).map(|session| session.name.clone()) else { return };
         for parked in std::mem::take(&mut self.parked) {
-            let is_its = parked.target.as_deref() == Some(name);
+            let is_its = parked.target.as_deref() == Some(name.as_str());
             let is_for_all = parked.target.is_none() && parked.origin != name;
             if (is_its || is_for_all)
                 && let Ok(frame) = Frame::decode_trusted(&parked.frame)

@@ -14,14 +14,18 @@ pub(super) struct Session {
     pub(super) uuid: String,
     /// The key by which the client resumes it; clients of protocol 1 have none.
     pub(super) key: Option<String>,
+    /// The client's own count of its connections.
+    pub(super) attempt: u32,
     pub(super) link: Link,
     /// The largest payload that both sides take.
     pub(super) limit: usize,
     pub(super) wire: Wire,
-    /// Whether the last write could not write everything.
+    /// Whether somebody was told that too much waits.
     pub(super) blocked: bool,
     /// Whether an acknowledgement may be due.
     pub(super) reports: bool,
+    /// Deliveries that the application has not answered yet.
+    pub(super) asked: usize,
 }
 
 /// What a session is connected by.
@@ -48,6 +52,15 @@ impl Session {
     /// Whether messages may be queued for it.
     pub(super) fn is_reachable(&self) -> bool {
         !matches!(&self.wire, Wire::Legacy(legacy) if !legacy.is_connected())
+    }
+
+    /// Whether nothing is under way that closing would have to wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        let is_written = match &self.wire {
+            Wire::Legacy(legacy) => legacy.is_written() && self.link.outbox.is_written(),
+            _ => self.link.outbox.is_empty(),
+        };
+        is_written && self.asked == 0
     }
 
     /// Its connections.

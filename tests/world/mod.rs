@@ -18,22 +18,22 @@ use ipcio::protocol::frame::Kind;
 use ipcio::server::{self, Server};
 use ipcio::trust::{Others, Trust};
 
-pub use pipe::Pipe;
+pub(crate) use pipe::Pipe;
 use pipe::Stream;
 
 /// The handler that the server and every client have.
-pub const COMMAND: &str = "note";
+pub(crate) const COMMAND: &str = "note";
 
 /// One of the two ends of a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     Server,
     Client(usize),
 }
 
 /// What a machine said, kept.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub(crate) enum Said {
     Message { session: SessionId, from: String, request: Option<u64>, redelivered: bool, payload: String, receipt: Receipt },
     Answer { request: u64, outcome: Result<String, String> },
     Settled(u64),
@@ -50,46 +50,46 @@ pub enum Said {
 
 /// Numbers that are the same on every machine.
 #[derive(Debug)]
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 /// All of them together, at one point in time.
-pub struct World {
-    pub now: Instant,
-    pub random: Random,
-    pub server: Option<Server>,
-    pub server_options: server::Options,
-    pub clients: Vec<Client>,
-    pub pipes: Vec<Pipe>,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) random: Random,
+    pub(crate) server: Option<Server>,
+    pub(crate) server_options: server::Options,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) pipes: Vec<Pipe>,
     /// What the server and each client have said and nobody has taken.
-    pub server_said: Vec<Said>,
-    pub said: Vec<Vec<Said>>,
+    pub(crate) server_said: Vec<Said>,
+    pub(crate) said: Vec<Vec<Said>>,
     /// How many bytes a connection takes before it blocks.
-    pub capacity: usize,
+    pub(crate) capacity: usize,
     /// Out of how many writes of the server one is its last.
-    pub mortality: Option<usize>,
+    pub(crate) mortality: Option<usize>,
     control: Option<ListenerId>,
 }
 
 impl Random {
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % limit.max(1)
     }
 
-    pub fn one_in(&mut self, count: usize) -> bool {
+    pub(crate) fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 }
 
-pub fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     Trust { own: 1, others: Others::These(Vec::new()) }
 }
 
-pub fn domain() -> Domain {
+pub(crate) fn domain() -> Domain {
     Domain::new("world").unwrap()
 }
 
-pub fn server_options() -> server::Options {
+pub(crate) fn server_options() -> server::Options {
     server::Options {
         domain: domain(),
         trust: trust(),
@@ -102,7 +102,7 @@ pub fn server_options() -> server::Options {
     }
 }
 
-pub fn client_options(name: &str) -> client::Options {
+pub(crate) fn client_options(name: &str) -> client::Options {
     client::Options {
         name: name.into(),
         domain: domain(),
@@ -114,11 +114,11 @@ pub fn client_options(name: &str) -> client::Options {
 
 impl World {
     /// A server that is started and no clients. Everything that is left to chance follows from `seed`.
-    pub fn new(seed: u64) -> World {
+    pub(crate) fn new(seed: u64) -> World {
         World::with_options(seed, server_options())
     }
 
-    pub fn with_options(seed: u64, server_options: server::Options) -> World {
+    pub(crate) fn with_options(seed: u64, server_options: server::Options) -> World {
         let mut world = World {
             now: Instant::now(),
             random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
@@ -136,7 +136,7 @@ impl World {
         world
     }
 
-    pub fn start_server(&mut self) {
+    pub(crate) fn start_server(&mut self) {
         let mut server = Server::new(self.server_options.clone());
         server.commands().add(&[COMMAND.into()]).unwrap();
         self.control = Some(server.start(self.now).unwrap());
@@ -144,7 +144,7 @@ impl World {
     }
 
     /// The server's process is gone. What it had written arrives.
-    pub fn kill_server(&mut self) {
+    pub(crate) fn kill_server(&mut self) {
         self.server = None;
         self.control = None;
         self.server_said.clear();
@@ -154,11 +154,11 @@ impl World {
     }
 
     /// A client that connects.
-    pub fn client(&mut self, name: &str) -> usize {
+    pub(crate) fn client(&mut self, name: &str) -> usize {
         self.client_with(client_options(name))
     }
 
-    pub fn client_with(&mut self, options: client::Options) -> usize {
+    pub(crate) fn client_with(&mut self, options: client::Options) -> usize {
         let mut client = Client::new(options);
         client.commands().add(&[COMMAND.into()]).unwrap();
         client.connect().unwrap();
@@ -170,7 +170,7 @@ impl World {
     }
 
     /// The client's process is gone, and a new one has its place and name.
-    pub fn restart_client(&mut self, index: usize) {
+    pub(crate) fn restart_client(&mut self, index: usize) {
         for pipe in &mut self.pipes {
             pipe.leave(Side::Client(index));
         }
@@ -182,12 +182,12 @@ impl World {
         self.flush(Side::Client(index));
     }
 
-    pub fn server(&mut self) -> &mut Server {
+    pub(crate) fn server(&mut self) -> &mut Server {
         self.server.as_mut().expect("the server lives")
     }
 
     /// Queues a message, to be written by the next flush.
-    pub fn push(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) -> Result<(), Error> {
         self.clients[index].push(&Outgoing {
             kind,
             name,
@@ -198,31 +198,31 @@ impl World {
     }
 
     /// [`World::push`], then everything until nothing moves any more.
-    pub fn send(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) {
+    pub(crate) fn send(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) {
         self.push(index, kind, name, request, text).unwrap();
         self.flush(Side::Client(index));
         self.settle();
     }
 
     /// Calls a machine, and carries out what it wants then.
-    pub fn call<T>(&mut self, side: Side, f: impl FnOnce(&mut dyn Machine, Instant, &mut dyn FnMut(Event<'_>)) -> T) -> Option<T> {
+    pub(crate) fn call<T>(&mut self, side: Side, f: impl FnOnce(&mut dyn Machine, Instant, &mut dyn FnMut(Event<'_>)) -> T) -> Option<T> {
         let result = self.call_only(side, f);
         self.flush(side);
         result
     }
 
     /// What the server has said since it was asked last.
-    pub fn take_server(&mut self) -> Vec<Said> {
+    pub(crate) fn take_server(&mut self) -> Vec<Said> {
         std::mem::take(&mut self.server_said)
     }
 
     /// What a client has said since it was asked last.
-    pub fn take(&mut self, index: usize) -> Vec<Said> {
+    pub(crate) fn take(&mut self, index: usize) -> Vec<Said> {
         std::mem::take(&mut self.said[index])
     }
 
     /// Everything moves until nothing does any more; time stands still.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while let Some(pipe) = (0..self.pipes.len()).find(|&pipe| self.pipes[pipe].is_moving()) {
             if self.server.is_some() {
                 self.accept(pipe);
@@ -233,7 +233,7 @@ impl World {
     }
 
     /// Time passes, from deadline to deadline.
-    pub fn wait(&mut self, duration: Duration) {
+    pub(crate) fn wait(&mut self, duration: Duration) {
         let until = self.now + duration;
         self.settle();
         while let Some((at, side)) = self.deadlines().min_by_key(|&(at, _)| at).filter(|&(at, _)| at <= until) {
@@ -245,14 +245,14 @@ impl World {
     }
 
     /// Whose deadline is when.
-    pub fn deadlines(&self) -> impl Iterator<Item = (Instant, Side)> {
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = (Instant, Side)> {
         let server = self.server.as_ref().and_then(Machine::deadline).map(|at| (at, Side::Server));
         let clients = self.clients.iter().enumerate();
         server.into_iter().chain(clients.filter_map(|(index, client)| Some((client.deadline()?, Side::Client(index)))))
     }
 
     /// The server takes the connection, if it has not.
-    pub fn accept(&mut self, pipe: usize) {
+    pub(crate) fn accept(&mut self, pipe: usize) {
         if self.pipes[pipe].server.is_some() || self.pipes[pipe].to_client.ended {
             return;
         }
@@ -268,7 +268,7 @@ impl World {
     }
 
     /// Brings up to `count` bytes to `to`, or the end of the connection.
-    pub fn carry(&mut self, pipe: usize, to: Side, count: usize) {
+    pub(crate) fn carry(&mut self, pipe: usize, to: Side, count: usize) {
         let Some(connection) = self.pipes[pipe].connection(to) else { return };
         let stream = self.pipes[pipe].stream(to);
         if stream.deaf {
@@ -288,7 +288,11 @@ impl World {
     }
 
     /// The connection breaks, and takes what is under way with it. Either side learns of it by [`World::carry`].
-    pub fn cut(&mut self, pipe: usize) {
+    /// What a dead server had written is in the client's hands already.
+    pub(crate) fn cut(&mut self, pipe: usize) {
+        if self.pipes[pipe].to_client.ended {
+            return;
+        }
         let to_server = self.random.below(self.pipes[pipe].to_server.bytes.len() + 1);
         let to_client = self.random.below(self.pipes[pipe].to_client.bytes.len() + 1);
         let pipe = &mut self.pipes[pipe];
@@ -297,7 +301,7 @@ impl World {
     }
 
     /// The pipe that a client uses now.
-    pub fn pipe_of(&self, index: usize) -> Option<usize> {
+    pub(crate) fn pipe_of(&self, index: usize) -> Option<usize> {
         (0..self.pipes.len()).rev().find(|&pipe| {
             let pipe = &self.pipes[pipe];
             pipe.client.0 == index && !pipe.to_client.deaf
@@ -305,7 +309,7 @@ impl World {
     }
 
     /// Carries out and writes everything that a machine wants.
-    pub fn flush(&mut self, side: Side) {
+    pub(crate) fn flush(&mut self, side: Side) {
         loop {
             let Some(machine) = self.machine(side) else { return };
             if let Some(action) = machine.next_action() {

@@ -6,35 +6,35 @@ use super::Side;
 
 /// Both directions of a connection.
 #[derive(Debug)]
-pub struct Pipe {
+pub(crate) struct Pipe {
     /// The client, and its name for the connection.
-    pub client: (usize, ConnectionId),
+    pub(crate) client: (usize, ConnectionId),
     /// The server's name for it, once it has been accepted.
-    pub server: Option<ConnectionId>,
-    pub to_server: Stream,
-    pub to_client: Stream,
+    pub(crate) server: Option<ConnectionId>,
+    pub(crate) to_server: Stream,
+    pub(crate) to_client: Stream,
 }
 
 /// One direction.
 #[derive(Debug, Default)]
-pub struct Stream {
+pub(crate) struct Stream {
     /// What is under way.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Nothing will follow.
-    pub ended: bool,
+    pub(crate) ended: bool,
     /// Nobody reads any more.
-    pub deaf: bool,
+    pub(crate) deaf: bool,
     /// The writer waits for room.
-    pub blocked: bool,
+    pub(crate) blocked: bool,
 }
 
 impl Pipe {
-    pub fn new(client: (usize, ConnectionId)) -> Pipe {
+    pub(crate) fn new(client: (usize, ConnectionId)) -> Pipe {
         Pipe { client, server: None, to_server: Stream::default(), to_client: Stream::default() }
     }
 
     /// A side has closed its end: it reads no more, and the other one reads what was written.
-    pub fn leave(&mut self, side: Side) {
+    pub(crate) fn leave(&mut self, side: Side) {
         if side == Side::Server {
             self.to_server.go_deaf();
             self.to_client.ended = true;
@@ -44,30 +44,35 @@ impl Pipe {
         }
     }
 
+    /// Whether both sides have closed it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.to_client.deaf && self.to_server.deaf
+    }
+
     /// Whether there is anything for anybody.
-    pub fn is_moving(&self) -> bool {
+    pub(crate) fn is_moving(&self) -> bool {
         let waits = self.server.is_none() && !self.to_client.ended;
         waits || self.to_client.is_moving() || (self.server.is_some() && self.to_server.is_moving())
     }
 
-    pub fn connection(&self, side: Side) -> Option<ConnectionId> {
+    pub(crate) fn connection(&self, side: Side) -> Option<ConnectionId> {
         if side == Side::Server { self.server } else { Some(self.client.1) }
     }
 
     /// What is under way to a side.
-    pub fn stream(&mut self, to: Side) -> &mut Stream {
+    pub(crate) fn stream(&mut self, to: Side) -> &mut Stream {
         if to == Side::Server { &mut self.to_server } else { &mut self.to_client }
     }
 
     /// What is under way from a side.
-    pub fn stream_from(&mut self, from: Side) -> &mut Stream {
+    pub(crate) fn stream_from(&mut self, from: Side) -> &mut Stream {
         if from == Side::Server { &mut self.to_client } else { &mut self.to_server }
     }
 }
 
 impl Stream {
     /// All but the first `kept` bytes are lost, and nothing follows.
-    pub fn cut(&mut self, kept: usize) {
+    pub(crate) fn cut(&mut self, kept: usize) {
         self.bytes.truncate(kept);
         self.ended = true;
     }

@@ -1,0 +1,238 @@
+//! Handlers of commands, and the task that calls them.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::data::{Content, Data};
+use super::driver::{Driver, WeakDriver};
+use super::message::Message;
+use crate::error::{Code, Error, Failure};
+use crate::link::Receipt;
+use crate::machine::{CommandId, Incoming, Machine, Payload, SessionId};
+use crate::{client, server};
+
+/// How many handlers are called before the machine is told so.
+const BATCH: usize = 256;
+
+/// What a handler may fail with: any error, or a text.
+pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A handler, as it is kept.
+pub(super) type Handler = Arc<dyn Fn(Message) -> Answer + Send + Sync>;
+
+type Answer = Pin<Box<dyn Future<Output = Result<Data, HandlerError>> + Send>>;
+
+/// The handlers of an instance, by the places of their commands.
+#[derive(Clone, Default)]
+pub(super) struct Handlers(Arc<Mutex<Vec<(Arc<str>, Handler)>>>);
+
+/// Calls the handlers of an instance, one message after the other.
+pub(super) struct Calls(mpsc::UnboundedSender<Call>);
+
+/// The other end of [`Calls`].
+pub(super) struct Receiver(mpsc::UnboundedReceiver<Call>);
+
+/// A message whose handler has to be called.
+struct Call {
+    command: CommandId,
+    session: SessionId,
+    request: Option<u64>,
+    receipt: Receipt,
+    from: String,
+    redelivered: bool,
+    data: Data,
+}
+
+/// A machine that can be told the results of handlers.
+pub(super) trait Answers: Machine + Send + 'static {
+    /// See [`client::Client::respond`] and [`server::Server::respond`].
+    fn answer(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>);
+}
+
+impl Answers for client::Client {
+    fn answer(&mut self, _: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+        self.respond(request, outcome);
+    }
+}
+
+impl Answers for server::Server {
+    fn answer(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+        self.respond(session, request, outcome);
+    }
+}
+
+/// A function of the application as it is kept.
+pub(super) fn handler<F, R, T, E>(function: F) -> Handler
+where
+    F: Fn(Message) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<T, E>> + Send + 'static,
+    T: Content,
+    E: Into<HandlerError>,
+{
+    let function = Arc::new(function);
+    Arc::new(move |message| {
+        let function = function.clone();
+        Box::pin(async move {
+            let result = function(message).await.map_err(Into::into)?;
+            Ok(result.to_data()?)
+        })
+    })
+}
+
+impl Handlers {
+    /// Adds one for a command that the machine has just been given.
+    pub(super) fn add(&self, command: &str, handler: Handler) {
+        self.lock().push((command.into(), handler));
+    }
+
+    /// Forgets all of them, and what they hold.
+    pub(super) fn clear(&self) {
+        // They are the application's: dropped when nothing is locked.
+        let handlers = std::mem::take(&mut *self.lock());
+        drop(handlers);
+    }
+
+    fn find(&self, command: CommandId) -> Option<(Arc<str>, Handler)> {
+        self.lock().get(command.0 as usize).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Arc<str>, Handler)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    /// Keeps messages for [`Receiver::start`].
+    pub(super) fn new() -> (Calls, Receiver) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Calls(sender), Receiver(receiver))
+    }
+
+    /// Keeps a message until its handler is called.
+    pub(super) fn add(&self, incoming: &Incoming<'_>) {
+        // Nobody receives it once the runtime has ended.
+        let _ = self.0.send(Call {
+            command: incoming.command,
+            session: incoming.session,
+            request: incoming.request,
+            receipt: incoming.receipt,
+            from: incoming.from.to_owned(),
+            redelivered: incoming.redelivered,
+            data: incoming.payload.into(),
+        });
+    }
+}
+
+impl Receiver {
+    /// Calls the handlers, until the driver is gone.
+    pub(super) fn start<M: Answers>(self, runtime: &Handle, driver: &Driver<M>, handlers: Handlers) {
+        runtime.spawn(call_all(driver.downgrade(), handlers, self.0));
+    }
+}
+
+async fn call_all<M: Answers>(
+    driver: WeakDriver<M>,
+    handlers: Handlers,
+    mut receiver: mpsc::UnboundedReceiver<Call>,
+) {
+    let mut calls = Vec::new();
+    while receiver.recv_many(&mut calls, BATCH).await > 0 {
+        let mut done = Vec::with_capacity(calls.len());
+        for call in calls.drain(..) {
+            let Call { session, request, receipt, .. } = call;
+            let result = self::call(&driver, &handlers, call).await;
+            done.push((session, request, receipt, result));
+        }
+        let Some(driver) = driver.upgrade() else { return };
+        driver.step(|io, now, _| {
+            for (session, request, receipt, result) in done {
+                io.machine.handled(session, receipt, now);
+                if let (Some(request), Some(result)) = (request, result) {
+                    respond(&mut io.machine, session, request, &result);
+                }
+            }
+        });
+    }
+}
+
+/// Calls a handler, and gives its result if it has one at once. Otherwise it goes on by itself, and the
+/// messages behind it do not wait.
+async fn call<M: Answers>(driver: &WeakDriver<M>, handlers: &Handlers, call: Call) -> Option<Result<Data, Vec<u8>>> {
+    let (command, handler) = handlers.find(call.command)?;
+    let Call { session, request, from, redelivered, data, .. } = call;
+    let message = Message { command: command.clone(), from, data, is_delivery: request.is_some(), redelivered };
+    let mut guarded = Guarded(handler(message));
+    let at_once = std::future::poll_fn(|context| match Pin::new(&mut guarded).poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(result) = at_once.await {
+        return Some(outcome(&command, request, result));
+    }
+    let driver = driver.clone();
+    tokio::spawn(async move {
+        let result = outcome(&command, request, guarded.await);
+        if let (Some(request), Some(driver)) = (request, driver.upgrade()) {
+            driver.step(|io, _, _| respond(&mut io.machine, session, request, &result));
+        }
+    });
+    None
+}
+
+fn respond<M: Answers>(machine: &mut M, session: SessionId, request: u64, result: &Result<Data, Vec<u8>>) {
+    let outcome = match result {
+        Ok(data) => Ok(data.payload()),
+        Err(failure) => Err(Payload::Json(failure)),
+    };
+    machine.answer(session, request, outcome);
+}
+
+/// What is answered. A failure that nobody waits for is only told.
+fn outcome(command: &str, request: Option<u64>, result: Result<Data, HandlerError>) -> Result<Data, Vec<u8>> {
+    result.map_err(|error| {
+        if request.is_none() {
+            tracing::warn!(target: "ipcio", "The handler of {command:?} has failed: {error}");
+        }
+        failure(&error)
+    })
+}
+
+fn failure(error: &HandlerError) -> Vec<u8> {
+    let text;
+    let failure = match error.downcast_ref::<Error>() {
+        Some(error) => Failure {
+            name: error.remote().map_or("Error", |remote| &remote.name),
+            message: error.message(),
+            code: match error.remote() {
+                Some(remote) => remote.code.as_deref(),
+                None => Some(error.code().as_str()),
+            },
+        },
+        None => {
+            text = error.to_string();
+            Failure { name: "Error", message: &text, code: None }
+        }
+    };
+    failure.to_json()
+}
+
+/// A handler whose panic is a failure like any other.
+struct Guarded(Answer);
+
+impl Future for Guarded {
+    type Output = Result<Data, HandlerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| {
+            let error = Error::new(Code::HandlerThrew, "The handler has panicked; see what it wrote to stderr.");
+            Poll::Ready(Err(error.into()))
+        })
+    }
+}
