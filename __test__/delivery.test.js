@@ -118,12 +118,14 @@ test('what a handler throws or rejects with crosses to the caller', async t => {
     plain: () => new Error('no code'),
     coded: () => Object.assign(new RangeError('with code'), { code: 'ENOENT' }),
     named: () => Object.assign(new Error('named'), { name: 'SpecialError', code: 'E_SPECIAL' }),
+    relayed: () => Object.assign(new Error('of another delivery'), { code: 'ERR_IPC_NO_SUCH_CLIENT' }),
     odd: () => Object.assign(new Error('a}{b \u2028 💥'), { code: 42 }),
   }
   const expected = {
     plain: { name: 'Error', message: 'no code', code: 'ERR_IPC_HANDLER_THREW' },
     coded: { name: 'RangeError', message: 'with code', code: 'ENOENT' },
     named: { name: 'SpecialError', message: 'named', code: 'E_SPECIAL' },
+    relayed: { name: 'Error', message: 'of another delivery', code: 'ERR_IPC_NO_SUCH_CLIENT' },
     odd: { name: 'Error', message: 'a}{b \u2028 💥' },
   }
   const { targets } = await open(t, {

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
-const { within } = require('./support/deadline.js')
+const { eventOf, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
 
@@ -14,8 +14,13 @@ const LARGE = 'x}{"\\é\u2028'.repeat(50_000)
 const serverOf = (domain, kind, handlers) =>
   kind === 'old' ? domain.legacyServer(handlers) : domain.server(handlers)
 
-const clientOf = (domain, kind, name, handlers) =>
-  kind === 'old' ? domain.legacyClient(name, handlers) : domain.client(name, handlers)
+/** A client that the server knows to be connected, too: 0.6.2 loses what it emits before. */
+async function clientOf(domain, server, kind, name, handlers) {
+  const connected = eventOf(server, 'connection')
+  const client = await (kind === 'old' ? domain.legacyClient(name, handlers) : domain.client(name, handlers))
+  await connected
+  return client
+}
 
 const combinations = KINDS.flatMap(server =>
   KINDS.flatMap(sender => KINDS.map(receiver => ({ server, sender, receiver }))),
@@ -25,9 +30,9 @@ for (const { server, sender, receiver } of combinations) {
   test(`${server} server: ${sender} client to ${receiver} client`, async t => {
     const domain = new Domain(t)
     const inbox = new Inbox()
-    await serverOf(domain, server, { echo: ({ data }) => data })
-    const from = await clientOf(domain, sender, 'from')
-    await clientOf(domain, receiver, 'to', {
+    const started = await serverOf(domain, server, { echo: ({ data }) => data })
+    const from = await clientOf(domain, started, sender, 'from')
+    await clientOf(domain, started, receiver, 'to', {
       word: inbox.takeData,
       double: ({ data }) => data * 2,
       later: ({ data }) => new Promise(resolve => setImmediate(resolve, `later ${data}`)),
@@ -60,9 +65,9 @@ for (const { server, sender, receiver } of combinations) {
 
   test(`${server} server: ${sender} client to ${receiver} client, unknown command`, async t => {
     const domain = new Domain(t)
-    await serverOf(domain, server)
-    const from = await clientOf(domain, sender, 'from')
-    await clientOf(domain, receiver, 'to')
+    const started = await serverOf(domain, server)
+    const from = await clientOf(domain, started, sender, 'from')
+    await clientOf(domain, started, receiver, 'to')
     const delivery = within(from.deliver('to', 'unheard of', 1), 'the answer')
     if ([server, sender, receiver].includes('old')) assert.equal(await delivery, null)
     else await assert.rejects(delivery, { code: 'ERR_IPC_NO_SUCH_COMMAND' })
@@ -75,7 +80,7 @@ for (const receiver of KINDS) {
     const inbox = new Inbox()
     const server = domain.server()
     await domain.client('to', { word: inbox.take })
-    const from = await clientOf(domain, receiver, 'from')
+    const from = await clientOf(domain, server, receiver, 'from')
     await from.emit('to', 'word', 1)
     await from.broadcast('word', 2)
     await from.deliver('to', 'word', 3)
@@ -97,7 +102,11 @@ test('new server: a broadcast reaches old and new clients, and never its sender'
   for (const kind of [...KINDS, ...KINDS]) {
     const name = `${kind} ${clients.length}`
     const inbox = new Inbox()
-    clients.push({ name, inbox, client: await clientOf(domain, kind, name, { word: inbox.takeData }) })
+    clients.push({
+      name,
+      inbox,
+      client: await clientOf(domain, server, kind, name, { word: inbox.takeData }),
+    })
   }
   for (const { client, name } of clients) {
     const others = clients.filter(other => other.name !== name)

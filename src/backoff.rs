@@ -20,7 +20,7 @@ impl Backoff {
     }
 
     /// The next wait.
-    pub fn next(&mut self) -> Duration {
+    pub fn next_wait(&mut self) -> Duration {
         let full = FIRST.saturating_mul(1 << self.attempt.min(10)).min(LONGEST);
         self.attempt += 1;
         // xorshift64: how the waits spread matters little, that they do is enough.
@@ -46,16 +46,16 @@ mod tests {
         let mut backoff = Backoff::new(7);
         for attempt in 0..40 {
             let full = Duration::from_millis(10 << attempt.min(7)).min(LONGEST);
-            let wait = backoff.next();
+            let wait = backoff.next_wait();
             assert!(wait <= full && wait >= full / 2, "{attempt}: {wait:?}");
         }
         backoff.reset();
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.next_wait() <= FIRST);
     }
 
     #[test]
     fn two_clients_wait_differently() {
         let (mut one, mut other) = (Backoff::new(1), Backoff::new(99));
-        assert!((0..20).any(|_| one.next() != other.next()));
+        assert!((0..20).any(|_| one.next_wait() != other.next_wait()));
     }
 }

@@ -28,3 +28,6 @@ pub mod protocol;
 pub mod runtime;
 pub mod server;
 pub mod trust;
+
+pub use error::{Code, Error};
+pub use runtime::{Bytes, Client, Content, Data, Message, Server};

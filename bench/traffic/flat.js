@@ -51,7 +51,14 @@ const flat = [
         for (const count of points) {
           await others.call('crowd.connect', { path: crew.path, from: connected, to: count })
           connected = count
-          costs.push((await client.call('roundtrip.pingPong', { warm: 2000, time: quick ? 50 : 500 })).p50)
+          costs.push(
+            (
+              await client.call(
+                'roundtrip.pingPong',
+                quick ? { warm: 200, time: 50 } : { warm: 2000, time: 500 },
+              )
+            ).p50,
+          )
         }
         return costs
       })
@@ -69,8 +76,8 @@ const flat = [
       for (const commands of points) {
         const cost = await withCrew(parent, async crew => {
           const { client } = await meet(crew, places, { uses: 'handlers', commands })
-          await client.call('flat.commands', { commands, total: 20_000 })
-          return client.call('flat.commands', { commands, total: quick ? 10_000 : 100_000 })
+          await client.call('flat.commands', { commands, total: quick ? 2000 : 20_000 })
+          return client.call('flat.commands', { commands, total: quick ? 5000 : 100_000 })
         })
         costs.push(cost)
       }

@@ -62,6 +62,6 @@ async function pingPong(crew, places, quick) {
   return metered(sides, () => sides.client.call('roundtrip.pingPong', length(quick)))
 }
 
-const length = quick => (quick ? { warm: 500, time: 150 } : { warm: 3000, time: 1000 })
+const length = quick => (quick ? { warm: 300, time: 120 } : { warm: 3000, time: 1000 })
 
 module.exports = { traffic: [roundtrip, oneCpu, relay], parts }

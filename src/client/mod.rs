@@ -449,7 +449,7 @@ impl Client {
         }
         self.acknowledge_at = None;
         self.dirty = false;
-        self.state = State::Waiting(now + self.backoff.next());
+        self.state = State::Waiting(now + self.backoff.next_wait());
         if was_connected {
             narrate!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
             events.event(Event::Disconnected);
@@ -464,7 +464,7 @@ impl Client {
         narrate!(self.verbose, "CLIENT REFUSED", self.options.name, "{error}");
         self.actions.push_back(Action::Close(connection));
         if self.established {
-            self.state = State::Waiting(now + self.backoff.next());
+            self.state = State::Waiting(now + self.backoff.next_wait());
         } else {
             self.reset();
             events.event(Event::Refused { error });

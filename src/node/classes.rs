@@ -40,6 +40,8 @@ pub struct Options {
     pub slow_consumer_limit: f64,
     pub resume_timeout: f64,
     pub close_timeout: f64,
+    /// In microseconds.
+    pub busy_poll: f64,
 }
 
 /// An instance on the side of Rust, known by its number.
@@ -287,9 +289,11 @@ fn add<M: Machine + Send + 'static>(
     show(options.verbose);
     // SAFETY: the environment of this call.
     let environment = environment::of(unsafe { raw::Env::new(env.raw()) });
+    // Polling for longer than this would gain nothing, and cost the loop's other users.
+    let busy_poll = Duration::from_secs_f64(options.busy_poll.clamp(0.0, 1000.0) / 1e6);
     environment::add(|id| {
         let endpoint = if options.on_loop {
-            Endpoint::on_loop(machine, options.mode, environment.start_loop()?.registry(id))
+            Endpoint::on_loop(machine, options.mode, environment.start_loop()?.registry(id, busy_poll))
         } else {
             Endpoint::Thread(ThreadEndpoint::new(machine, options.mode, environment.env, id)?)
         };

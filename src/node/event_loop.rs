@@ -17,9 +17,11 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::busy_poll::BusyPoll;
 use super::environment::{self, Environment};
 use super::instance::Instance;
 use super::libuv::{Handle, Loop};
+use super::processors;
 use super::raw::{Env, guard};
 use crate::io::{Progress, READ_BUFFER, Registry};
 use crate::machine::{ConnectionId, ListenerId};
@@ -29,6 +31,9 @@ const READY_AT_ONCE: usize = 256;
 
 /// How long nothing is accepted after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long polling may keep the loop from its next turn.
+const LONGEST_POLL: Duration = Duration::from_micros(200);
 
 /// What a thread needs to read its sockets on its event loop.
 #[derive(Debug)]
@@ -41,8 +46,10 @@ pub(super) struct EventLoop {
     next_token: Cell<usize>,
     /// One for all sockets.
     buffer: RefCell<Vec<u8>>,
+    uv: Loop,
     poll: Handle,
     timer: Handle,
+    prepare: Handle,
     /// The deadlines of instances, and the one that the timer is started for.
     deadlines: RefCell<BTreeSet<(Instant, u32)>>,
     armed: Cell<Option<Instant>>,
@@ -50,6 +57,12 @@ pub(super) struct EventLoop {
     active: Cell<usize>,
     /// Handles that libuv has not closed yet.
     open: Cell<u32>,
+    busy_poll: RefCell<BusyPoll>,
+    /// How long each connection allows to poll, and the longest of them.
+    caps: RefCell<FxHashMap<usize, Duration>>,
+    cap: Cell<Duration>,
+    /// When the loop began to wait.
+    waiting: Cell<Option<Instant>>,
 }
 
 /// What a token of the selector stands for.
@@ -64,6 +77,15 @@ pub(super) struct Target {
 pub(super) enum TargetSocket {
     Connection(ConnectionId),
     Listener(ListenerId),
+}
+
+/// What polling led to.
+#[derive(Debug)]
+enum Spin {
+    Ready(Vec<Notice>),
+    /// Something else of the loop is ready.
+    Others,
+    Nothing,
 }
 
 /// What the selector says of a socket.
@@ -92,6 +114,8 @@ pub(super) struct LoopRegistry {
     listeners: FxHashMap<ListenerId, Watched>,
     /// Connections that wait for room to write.
     blocked: FxHashSet<ConnectionId>,
+    /// How long the instance allows to poll.
+    busy_poll: Duration,
 }
 
 impl EventLoop {
@@ -103,8 +127,10 @@ impl EventLoop {
         let registry = selector.registry().try_clone()?;
         let poll = uv.poll(selector.as_raw_fd(), environment, on_poll).ok_or_else(missing)?;
         let timer = uv.timer(environment).ok_or_else(missing)?;
-        poll.keep_alive(false);
-        timer.keep_alive(false);
+        let prepare = uv.prepare(environment).ok_or_else(missing)?;
+        for handle in [poll, timer, prepare] {
+            handle.keep_alive(false);
+        }
         Ok(EventLoop {
             env,
             selector: RefCell::new(selector),
@@ -113,23 +139,30 @@ impl EventLoop {
             targets: RefCell::default(),
             next_token: Cell::new(0),
             buffer: RefCell::new(vec![0; READ_BUFFER]),
+            uv,
             poll,
             timer,
+            prepare,
             deadlines: RefCell::default(),
             armed: Cell::new(None),
             active: Cell::new(0),
-            open: Cell::new(2),
+            open: Cell::new(3),
+            busy_poll: RefCell::default(),
+            caps: RefCell::default(),
+            cap: Cell::new(Duration::ZERO),
+            waiting: Cell::new(None),
         })
     }
 
-    /// A registry for the sockets of an instance.
-    pub(super) fn registry(self: &Rc<Self>, instance: u32) -> LoopRegistry {
+    /// A registry for the sockets of an instance, which allows to poll for so long.
+    pub(super) fn registry(self: &Rc<Self>, instance: u32, busy_poll: Duration) -> LoopRegistry {
         LoopRegistry {
             event_loop: Rc::clone(self),
             instance,
             connections: FxHashMap::default(),
             listeners: FxHashMap::default(),
             blocked: FxHashSet::default(),
+            busy_poll,
         }
     }
 
@@ -165,15 +198,72 @@ impl EventLoop {
 
     /// Closes the handles. The last one to be closed calls `on_closed` of the environment.
     pub(super) fn close(&self) {
-        self.poll.close(on_closed);
-        self.timer.close(on_closed);
+        for handle in [self.poll, self.timer, self.prepare] {
+            handle.close(on_closed);
+        }
     }
 
-    /// Reads everything that is ready, and gives it to JavaScript.
-    pub(super) fn turn(&self) {
+    /// The loop has waited: reads everything that is ready.
+    fn turn(&self) {
+        if let Some(since) = self.waiting.take() {
+            self.busy_poll.borrow_mut().waited(since.elapsed(), self.cap.get());
+        }
+        self.serve_all(&self.select());
+    }
+
+    /// The loop is about to wait: goes on reading for a moment, if that is likely to be worth it. In this place
+    /// everything else that was due in this turn has been done. It stops as soon as anything of the loop is
+    /// ready, and long before a timer is.
+    fn poll_busily(&self) {
+        let start = Instant::now();
+        let cap = self.cap.get();
+        loop {
+            let now = Instant::now();
+            let window = self.busy_poll.borrow().window(cap);
+            let until = match self.uv.backend_timeout() {
+                _ if window.is_zero() => now,
+                // Something is due at once.
+                0 => return,
+                timeout @ 1.. => now + window.min(Duration::from_millis(timeout.unsigned_abs().into())),
+                _ => now + window,
+            }
+            .min(start + LONGEST_POLL);
+            match self.spin(until) {
+                Spin::Ready(notices) => {
+                    self.busy_poll.borrow_mut().hit();
+                    self.serve_all(&notices);
+                }
+                Spin::Others => return,
+                Spin::Nothing => {
+                    if !window.is_zero() {
+                        self.busy_poll.borrow_mut().missed();
+                    }
+                    self.waiting.set(Some(now));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Looks whether something comes until then.
+    fn spin(&self, until: Instant) -> Spin {
+        while Instant::now() < until {
+            let notices = self.select();
+            if !notices.is_empty() {
+                return Spin::Ready(notices);
+            }
+            if self.uv.is_ready() {
+                return Spin::Others;
+            }
+        }
+        Spin::Nothing
+    }
+
+    /// Reads what is ready, and gives it to JavaScript.
+    fn serve_all(&self, notices: &[Notice]) {
         let now = Instant::now();
         let mut touched: Vec<Rc<Instance>> = Vec::new();
-        for notice in self.select() {
+        for &notice in notices {
             let Some(target) = self.targets.borrow().get(&notice.token).copied() else { continue };
             let Some(instance) = environment::instance(target.instance) else { continue };
             self.serve(&instance, target.socket, notice, now);
@@ -183,6 +273,25 @@ impl EventLoop {
         }
         for instance in touched {
             instance.turn();
+        }
+    }
+
+    /// A connection allows to poll for so long; zero if it has ended.
+    fn set_cap(&self, token: usize, allowed: Duration) {
+        let mut caps = self.caps.borrow_mut();
+        if allowed.is_zero() {
+            caps.remove(&token);
+        } else {
+            caps.insert(token, allowed);
+        }
+        // Connections come and go rarely, and those of an instance allow the same.
+        let before = self.cap.get();
+        let longest = if allowed >= before { allowed } else { caps.values().copied().max().unwrap_or_default() };
+        self.cap.set(longest);
+        if before.is_zero() && !longest.is_zero() {
+            self.prepare.start_prepare(on_prepare);
+        } else if longest.is_zero() && !before.is_zero() {
+            self.prepare.stop_prepare();
         }
     }
 
@@ -303,6 +412,9 @@ impl Registry for LoopRegistry {
     fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()> {
         let watched = self.watch(stream.as_raw_fd(), TargetSocket::Connection(id))?;
         self.connections.insert(id, watched);
+        if !self.busy_poll.is_zero() && processors::run_side_by_side(stream) {
+            self.event_loop.set_cap(watched.token.0, self.busy_poll);
+        }
         Ok(())
     }
 
@@ -321,6 +433,9 @@ impl Registry for LoopRegistry {
     fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
         self.blocked.remove(&id);
         let watched = self.connections.remove(&id);
+        if let Some(watched) = watched {
+            self.event_loop.set_cap(watched.token.0, Duration::ZERO);
+        }
         self.forget(watched);
     }
 
@@ -336,6 +451,10 @@ extern "C" fn on_poll(handle: *mut c_void, _status: c_int, _events: c_int) {
 
 extern "C" fn on_timer(handle: *mut c_void) {
     with_loop(handle, EventLoop::elapse);
+}
+
+extern "C" fn on_prepare(handle: *mut c_void) {
+    with_loop(handle, EventLoop::poll_busily);
 }
 
 extern "C" fn on_closed(handle: *mut c_void) {

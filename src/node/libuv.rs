@@ -4,8 +4,10 @@
 #![allow(unsafe_code, reason = "calls into libuv, which is C")]
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::OnceLock;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// `UV_READABLE`.
 const READABLE: c_int = 1;
@@ -113,10 +115,14 @@ impl Loop {
         }
     }
 
-    /// The descriptor that is readable when something of the loop is ready.
-    pub(super) fn backend_fd(self) -> RawFd {
-        // SAFETY: the loop lives, see `of`.
-        functions().map_or(-1, |functions| unsafe { (functions.backend_fd)(self.0) })
+    /// Whether anything of the loop is ready.
+    pub(super) fn is_ready(self) -> bool {
+        let Some(functions) = functions() else { return true };
+        // SAFETY: the loop lives, see `of`; its descriptor is open as long.
+        let backend = unsafe { BorrowedFd::borrow_raw((functions.backend_fd)(self.0)) };
+        let mut watched = [PollFd::from_borrowed_fd(backend, PollFlags::IN)];
+        // A call that was interrupted has found nothing.
+        poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 }
 

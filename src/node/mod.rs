@@ -2,10 +2,12 @@
 //!
 //! - [`classes`]: `Server` and `Client`, made with napi-rs; [`calls`]: the raw functions beside them.
 //! - [`instance`], [`endpoint`], [`environment`]: what JavaScript's objects stand for.
-//! - [`event_loop`], [`libuv`]: the loop driver. [`thread`]: the thread driver.
+//! - [`event_loop`], [`libuv`]: the loop driver; [`busy_poll`], [`processors`]: when it polls before it waits.
+//! - [`thread`]: the thread driver.
 //! - [`batch`]: events on their way to JavaScript. [`console`]: what `verbose` shows. [`raw`]: Node-API.
 
 mod batch;
+mod busy_poll;
 mod calls;
 mod classes;
 mod console;
@@ -14,5 +16,6 @@ mod environment;
 mod event_loop;
 mod instance;
 mod libuv;
+mod processors;
 mod raw;
 mod thread;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
@@ -30,7 +30,9 @@ type Answer = Pin<Box<dyn Future<Output = Result<Data, HandlerError>> + Send>>;
 
 /// The handlers of an instance, by the places of their commands.
 #[derive(Clone, Default)]
-pub(super) struct Handlers(Arc<Mutex<Vec<(Arc<str>, Handler)>>>);
+pub(super) struct Handlers(Arc<Mutex<Vec<Named>>>);
+
+type Named = (Arc<str>, Handler);
 
 /// Calls the handlers of an instance, one message after the other.
 pub(super) struct Calls(mpsc::UnboundedSender<Call>);
@@ -98,11 +100,11 @@ impl Handlers {
         drop(handlers);
     }
 
-    fn find(&self, command: CommandId) -> Option<(Arc<str>, Handler)> {
+    fn find(&self, command: CommandId) -> Option<Named> {
         self.lock().get(command.0 as usize).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Arc<str>, Handler)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Named>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,11 +138,7 @@ impl Receiver {
     }
 }
 
-async fn call_all<M: Answers>(
-    driver: WeakDriver<M>,
-    handlers: Handlers,
-    mut receiver: mpsc::UnboundedReceiver<Call>,
-) {
+async fn call_all<M: Answers>(driver: WeakDriver<M>, handlers: Handlers, mut receiver: mpsc::UnboundedReceiver<Call>) {
     let mut calls = Vec::new();
     while receiver.recv_many(&mut calls, BATCH).await > 0 {
         let mut done = Vec::with_capacity(calls.len());

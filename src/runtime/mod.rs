@@ -1,7 +1,21 @@
-//! The state machines on tokio.
+//! The state machines on tokio, and with them the crate's own [`Client`] and [`Server`].
+//!
+//! [`Driver`] runs any machine; the rest is what a Rust program uses of it.
 
+mod client;
+mod data;
 mod driver;
+mod handlers;
+mod message;
+mod options;
 mod registry;
+mod server;
 
-pub use driver::Driver;
+pub use client::{Client, Discovered};
+pub use data::{Bytes, Content, Data};
+pub use driver::{Driver, WeakDriver};
+pub use handlers::HandlerError;
+pub use message::Message;
+pub use options::{ClientBuilder, ServerBuilder};
 pub use registry::TokioRegistry;
+pub use server::Server;

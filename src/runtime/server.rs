@@ -1,0 +1,188 @@
+//! A server on tokio.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::data::Content;
+use super::driver::Driver;
+use super::handlers::{self, Calls, Handler, HandlerError, Handlers};
+use super::message::Message;
+use super::options::{ServerBuilder, closed};
+use crate::error::Error;
+use crate::machine::{Event, Events};
+use crate::server;
+
+/// A server, shared by its clones. When the last one is dropped its sockets are closed at once; see
+/// [`Server::close`] for a gentler end.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), ipcio::Error> {
+/// # let domain = format!("doc-server-{}", std::process::id());
+/// let server = ipcio::Server::builder().domain(&domain).start()?;
+/// let (sender, mut greetings) = tokio::sync::mpsc::unbounded_channel();
+/// let client = ipcio::Client::builder()
+///     .domain(&domain)
+///     .name("bob")
+///     .handler("greeting", move |message: ipcio::Message| {
+///         let sender = sender.clone();
+///         async move { Ok::<_, ipcio::Error>(sender.send(message.parse::<String>()?).is_ok()) }
+///     })
+///     .connect()
+///     .await?;
+///
+/// server.emit("bob", "greeting", "Good morning")?;
+/// assert_eq!(greetings.recv().await.as_deref(), Some("Good morning"));
+///
+/// client.close().await?;
+/// server.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    driver: Driver<server::Server>,
+    closed: watch::Receiver<bool>,
+    handlers: Handlers,
+    path: PathBuf,
+}
+
+impl Server {
+    /// The options of a server, to be filled in.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    pub(super) fn start(
+        options: server::Options,
+        mode: u32,
+        handlers: Vec<(String, Handler)>,
+    ) -> Result<Server, Error> {
+        let runtime = Handle::current();
+        let mut machine = server::Server::new(options);
+        let path = machine.path();
+        let kept = Handlers::default();
+        for (command, handler) in handlers {
+            machine.commands().add(std::slice::from_ref(&command))?;
+            kept.add(&command, handler);
+        }
+        let (calls, receiver) = Calls::new();
+        let (sender, closed) = watch::channel(false);
+        let driver = Driver::new(machine, mode, runtime.clone(), Box::new(Recorder { calls, closed: sender }));
+        receiver.start(&runtime, &driver, kept.clone());
+        driver.step(|io, now, _| {
+            let listener = io.machine.start(now)?;
+            io.listen(listener, &path).inspect_err(|_| io.machine.start_failed())
+        })?;
+        Ok(Server { shared: Arc::new(Shared { driver, closed, handlers: kept, path }) })
+    }
+
+    /// The path of its control socket.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Whether it has not been closed.
+    pub fn is_listening(&self) -> bool {
+        self.shared.driver.with(|io, _, _| io.machine.is_started())
+    }
+
+    /// Adds a handler for a command, as [`ServerBuilder::handler`] does. A handler that holds a clone of the
+    /// server keeps it until it is closed.
+    ///
+    /// # Errors
+    /// [`Code::HandlerExists`](crate::Code::HandlerExists),
+    /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand).
+    pub fn add_handler<F, R, T, E>(&self, command: &str, function: F) -> Result<(), Error>
+    where
+        F: Fn(Message) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<T, E>> + Send + 'static,
+        T: Content,
+        E: Into<HandlerError>,
+    {
+        let handler = handlers::handler(function);
+        self.shared.driver.with(|io, _, _| {
+            io.machine.commands().add(&[command.to_owned()])?;
+            // What is refused is dropped when nothing is locked: it is the application's.
+            self.shared.handlers.add(command, handler.clone());
+            Ok(())
+        })
+    }
+
+    /// Sends a message to the client of a name. It is kept while the client's connection is broken; a name that
+    /// nobody has is no error.
+    ///
+    /// # Errors
+    /// [`Code::MessageTooLarge`](crate::Code::MessageTooLarge),
+    /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand),
+    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument), [`Code::Closed`](crate::Code::Closed).
+    pub fn emit(&self, name: &str, command: &str, data: impl Content) -> Result<(), Error> {
+        let data = data.to_data()?;
+        self.step(|machine| machine.emit(name, command, data.payload(), None))
+    }
+
+    /// Sends a message to all clients.
+    ///
+    /// # Errors
+    /// As [`Server::emit`].
+    pub fn broadcast(&self, command: &str, data: impl Content) -> Result<(), Error> {
+        let data = data.to_data()?;
+        self.step(|machine| machine.broadcast(command, data.payload(), None))
+    }
+
+    /// Sends a message to all clients but the one of this name.
+    ///
+    /// # Errors
+    /// As [`Server::emit`].
+    pub fn broadcast_except(&self, name: &str, command: &str, data: impl Content) -> Result<(), Error> {
+        let data = data.to_data()?;
+        self.step(|machine| machine.broadcast(command, data.payload(), Some(name)))
+    }
+
+    /// Leaves: takes no more connections, and ends each one when its client has received what waits for it, or
+    /// after as long as [`close_timeout`](ServerBuilder::close_timeout) says.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.shared.driver.step(|io, now, events| io.machine.close(now, events));
+        // The sender goes with the driver, which this has.
+        let _ = self.shared.closed.clone().wait_for(|&closed| closed).await;
+        self.shared.handlers.clear();
+        Ok(())
+    }
+
+    fn step(&self, f: impl FnOnce(&mut server::Server) -> Result<(), Error>) -> Result<(), Error> {
+        self.shared.driver.step(|io, _, _| if io.machine.is_started() { f(&mut io.machine) } else { Err(closed()) })
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+/// Passes on what has to be done.
+struct Recorder {
+    calls: Calls,
+    closed: watch::Sender<bool>,
+}
+
+impl Events for Recorder {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Message(incoming) => self.calls.add(&incoming),
+            Event::Closed => drop(self.closed.send_replace(true)),
+            _ => {}
+        }
+    }
+}
