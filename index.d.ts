@@ -42,7 +42,7 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
    * @param options - See {@link ServerOptions}.
    * @param handlers - As for {@link Server.addHandlers}.
    * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that is not what it has to
-   * be, and whatever {@link Server.addHandlers} throws.
+   * be, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Server.addHandlers} throws.
    */
   constructor(options?: ServerOptions | null, handlers?: ServerHandlers<Commands> | null)
 
@@ -66,8 +66,8 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
    *
    * @returns The server.
    * @throws An {@link IpcError}: `ERR_IPC_ALREADY_STARTED`; `EADDRINUSE` where another server runs on
-   * the domain; `EACCES` where the socket's folder can't be written; `ERR_IPC_DOMAIN` for a domain
-   * name that fits no socket; `ERR_IPC_NOT_A_SOCKET` where a file of another kind lies in its place.
+   * the domain; `EACCES` where the socket's folder can't be written; `ERR_IPC_NOT_A_SOCKET` where a file
+   * of another kind lies in its place.
    * @example
    * ```js
    * if (!server.isStarted()) server.start()
@@ -174,7 +174,7 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * @param options - See {@link ClientOptions}.
    * @param handlers - As for {@link Client.addHandlers}.
    * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that is not what it has to
-   * be, and whatever {@link Client.addHandlers} throws.
+   * be, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Client.addHandlers} throws.
    */
   constructor(options?: ClientOptions | null, handlers?: ClientHandlers<Commands> | null)
 
@@ -187,7 +187,7 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   /** The name of its domain. */
   readonly domain: string
 
-  /** The id that the server gave it, 32 hex digits; `null` before its first connection. */
+  /** The id that the server gave it, 32 hex digits; `null` before its first connection and after `close()`. */
   readonly uuid: string | null
 
   /** Whether there is a connection now. */
@@ -219,7 +219,7 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * @returns A promise that resolves when the connection is up. It rejects with an {@link IpcError}:
    * `ERR_IPC_NAME_TAKEN`, `ERR_IPC_NOT_TRUSTED`, or `ERR_IPC_CLOSED` where `close()` was called
    * meanwhile. After any of these, `connect()` may be called again.
-   * @throws An {@link IpcError}, at once: `ERR_IPC_ALREADY_STARTED`, `ERR_IPC_DOMAIN`.
+   * @throws An {@link IpcError}, at once: `ERR_IPC_ALREADY_STARTED`.
    * @example
    * ```js
    * await client.connect()
@@ -322,8 +322,8 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * @param data - What goes with it.
    * @param options - A time limit, in milliseconds, and a signal to give up on.
    * @returns A promise as that of the other form. It also rejects with `ERR_IPC_NO_SUCH_CLIENT`,
-   * `ERR_IPC_CLIENT_LEFT`, `ERR_IPC_TIMEOUT`, or the signal's reason (by default an `AbortError` whose
-   * code is `ABORT_ERR`).
+   * `ERR_IPC_CLIENT_LEFT`, `ERR_IPC_TIMEOUT`, or the signal's reason (by default an error whose name is
+   * `AbortError`).
    * @example
    * ```js
    * const answer = await client.deliver('bob', 'review', { change: 42 }, { timeout: 5000 })

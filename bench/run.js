@@ -23,7 +23,8 @@ same files into bench/last/.
 const HERE = __dirname
 
 main().catch(error => {
-  process.stderr.write(`${error.stack}\n`)
+  const isUsage = error instanceof RangeError || error.code?.startsWith('ERR_PARSE_ARGS')
+  process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
   process.exitCode = 1
 })
 
@@ -72,7 +73,8 @@ function parse() {
 
 function find(traffic, name) {
   const found = traffic.find(one => one.name === name)
-  if (!found) throw new Error(`no traffic "${name}": there is ${traffic.map(one => one.name).join(', ')}`)
+  if (!found)
+    throw new RangeError(`no traffic "${name}": there is ${traffic.map(one => one.name).join(', ')}`)
   return found
 }
 

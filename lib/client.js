@@ -7,6 +7,7 @@ const { closedError, errorFrom, invalidArgument, ipcError, refusable, remoteErro
 const { describe, nativeOptions } = require('./options.js')
 const { PromiseQueue } = require('./promises.js')
 const { Socket } = require('./socket.js')
+const { SocketWatch } = require('./watch.js')
 
 // Kinds of events: see `src/node/batch.rs`.
 const REJECTED = 4
@@ -22,6 +23,9 @@ const BROADCAST = 4
 const REQUEST = 5
 const DISCOVER = 8
 
+/** Milliseconds that a server that is there needs at most, as a rule, to be connected to. */
+const SOON = 20
+
 /** Failures that the server speaks of, as opposed to those of a handler. */
 const SERVER_FAILURES = new Set([
   'ERR_IPC_CLIENT_LEFT',
@@ -36,6 +40,8 @@ class Client extends EventEmitter {
   #core
   #domain
   #peer
+  #watch
+  #soon
   #connecting = null
   #closing = null
   #discovery = null
@@ -51,6 +57,10 @@ class Client extends EventEmitter {
     this.#domain = checked.domain
     this.#native = refusable(() => new native.Client(checked))
     this.#peer = this.#socket()
+    this.#watch = new SocketWatch(this.#native.path, () => {
+      this.#native.lookAgain()
+      this.#core.plan()
+    })
     this.#core = new Core(this, this.#native, this.#listener(), checked.verbose)
     if (handlers !== undefined && handlers !== null) this.addHandlers(handlers)
   }
@@ -90,6 +100,7 @@ class Client extends EventEmitter {
 
   connect() {
     refusable(() => this.#native.connect(this.#core.onEvents))
+    this.#soon = setTimeout(() => this.#watch.start(), SOON).unref()
     return new Promise((resolve, reject) => {
       this.#connecting = { resolve, reject }
       this.#core.plan()
@@ -244,12 +255,14 @@ class Client extends EventEmitter {
         break
       case CONNECTED:
         this.#peer.uuid = parts[0]
+        this.#unwatch()
         this.#connecting?.resolve()
         this.#connecting = null
         this.#announced = true
         this.#core.announce('connect')
         break
       case DISCONNECTED:
+        this.#watch.start()
         this.#disconnected()
         break
       case REFUSED:
@@ -259,6 +272,11 @@ class Client extends EventEmitter {
         this.#disconnected()
         this.#abandon(closedError())
     }
+  }
+
+  #unwatch() {
+    clearTimeout(this.#soon)
+    this.#watch.stop()
   }
 
   #disconnected() {
@@ -273,6 +291,7 @@ class Client extends EventEmitter {
     const deliveries = [...this.#deliveries.values()]
     this.#deliveries.clear()
     this.#peer.uuid = null
+    this.#unwatch()
     this.#connecting?.reject(error)
     this.#connecting = null
     this.#oneWay.rejectAll(error)

@@ -29,7 +29,7 @@ const peers = [
 
 const byName = name => {
   const peer = peers.find(candidate => candidate.name === name)
-  if (!peer) throw new Error(`no peer "${name}": there are ${peers.map(one => one.name).join(', ')}`)
+  if (!peer) throw new RangeError(`no peer "${name}": there are ${peers.map(one => one.name).join(', ')}`)
   return peer
 }
 

@@ -204,6 +204,8 @@ impl Client {
     /// The server's socket may have appeared: if the client waits, it tries now.
     pub fn look_again(&mut self) {
         if matches!(self.state, State::Waiting(_)) {
+            // It may not listen yet: the attempts after this one follow quickly.
+            self.backoff.reset();
             self.attempt();
         }
     }
@@ -548,7 +550,9 @@ impl Client {
                 if count > 0 {
                     events.event(Event::Settled { count: std::mem::take(&mut count) });
                 }
-                let error = error::too_large(limit.saturating_add(1), limit);
+                // A void frame has no use for its id: it is the size of what was withdrawn.
+                let size = Frame::decode_trusted(bytes).map_or(0, |frame| frame.id);
+                let error = error::too_large(usize::try_from(size).unwrap_or(usize::MAX), limit);
                 events.event(Event::Rejected { error });
             } else {
                 deliveries.acknowledged(bytes);

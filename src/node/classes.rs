@@ -168,6 +168,18 @@ impl NativeClient {
         self.id
     }
 
+    /// Where its server listens.
+    #[napi(getter)]
+    pub fn path(&self) -> String {
+        with_client(self.id, String::new(), |client| client.path().display().to_string())
+    }
+
+    /// The server's socket may have appeared.
+    #[napi]
+    pub fn look_again(&self) {
+        with_client(self.id, (), Client::look_again);
+    }
+
     #[napi(getter)]
     pub fn name(&self) -> String {
         with_client(self.id, String::new(), |client| client.name().to_owned())

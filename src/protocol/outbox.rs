@@ -176,35 +176,32 @@ impl Outbox {
 
     /// Takes every frame for which `keep` is false out of the queue. Only right after [`restart`](Self::restart).
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) {
-        let old = std::mem::take(self);
-        let mut offset = old.head;
-        for chunk in &old.chunks {
-            while let Some(size) = frame::frame_size(&chunk[offset..]) {
-                let bytes = &chunk[offset..offset + size];
-                if keep(bytes) {
-                    self.push_encoded(bytes);
-                }
-                offset += size;
+        self.rebuild(|bytes, outbox| {
+            if keep(bytes) {
+                outbox.push_encoded(bytes);
             }
-            offset = 0;
-        }
+        });
     }
 
-    /// Takes the content out of void frames, which may be large. Only right after a connection was made.
+    /// Takes the content out of void frames, which may be large; its size becomes the id. Only before anything
+    /// is written on a connection.
     pub fn shrink_void(&mut self) {
-        let numbering = self.acknowledged;
+        self.rebuild(|bytes, outbox| match Frame::decode_trusted(bytes) {
+            Ok(frame) if frame.kind == Kind::Void => {
+                let id = frame.payload.len() as u64;
+                outbox.push(&Frame { flags: frame.flags, ..Frame::bare(Kind::Void, id) });
+            }
+            _ => outbox.push_encoded(bytes),
+        });
+    }
+
+    fn rebuild(&mut self, mut each: impl FnMut(&[u8], &mut Outbox)) {
         let old = std::mem::take(self);
-        self.acknowledged = numbering;
+        self.acknowledged = old.acknowledged;
         let mut offset = old.head;
         for chunk in &old.chunks {
             while let Some(size) = frame::frame_size(&chunk[offset..]) {
-                let bytes = &chunk[offset..offset + size];
-                match Frame::decode_trusted(bytes) {
-                    Ok(frame) if frame.kind == Kind::Void => {
-                        self.push(&Frame { flags: frame.flags, ..Frame::bare(Kind::Void, 0) });
-                    }
-                    _ => self.push_encoded(bytes),
-                }
+                each(&chunk[offset..offset + size], self);
                 offset += size;
             }
             offset = 0;
