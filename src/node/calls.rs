@@ -14,7 +14,7 @@ use super::raw::{Arguments, Env, guard};
 use crate::client::Outgoing;
 use crate::error::Error;
 use crate::machine::{Payload, SessionId};
-use crate::protocol::frame::Kind;
+use crate::protocol::frame::{HEADER, Kind};
 
 /// Room for text that is kept between calls.
 const KEPT: usize = 64 * 1024;
@@ -212,6 +212,9 @@ fn call<const N: usize>(
     let refused = guard(Ok(()), || {
         TEXTS.with_borrow_mut(|texts| {
             let result = body(texts);
+            if let Some(instance) = environment::instance(arguments.number(0)) {
+                instance.queued(texts.payload.len() + HEADER);
+            }
             texts.payload.clear();
             texts.payload.shrink_to(KEPT);
             result

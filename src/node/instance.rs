@@ -15,6 +15,9 @@ use crate::io::Progress;
 use crate::machine::{ConnectionId, ListenerId, Machine};
 use crate::server::Server;
 
+/// Bytes of a batch that are written before it is complete.
+const FLUSH_AT: usize = 32 * 1024;
+
 /// An instance of either class.
 #[derive(Debug)]
 pub(super) struct Instance {
@@ -26,6 +29,8 @@ pub(super) struct Instance {
     /// Whether a turn is under way, which deals with whatever JavaScript does in it.
     in_turn: Cell<bool>,
     active: Cell<bool>,
+    /// Bytes that were queued since the last flush.
+    unflushed: Cell<usize>,
     deadline: Cell<Option<Instant>>,
     /// When and on which listener accepting is tried again.
     accept_again: Cell<Option<(Instant, ListenerId)>>,
@@ -69,6 +74,7 @@ impl Instance {
             callback: RefCell::new(None),
             in_turn: Cell::new(false),
             active: Cell::new(false),
+            unflushed: Cell::new(0),
             deadline: Cell::new(None),
             accept_again: Cell::new(None),
         }
@@ -130,6 +136,7 @@ impl Instance {
                     self.look_after();
                 }
             }
+            self.unflushed.set(0);
             either!(self, endpoint => endpoint.flush());
             if either!(self, endpoint => endpoint.is_idle()) {
                 break;
@@ -137,6 +144,17 @@ impl Instance {
         }
         self.in_turn.set(false);
         self.look_after();
+    }
+
+    /// So much was queued. A batch is written at the end of the turn, but a large one already before: so the
+    /// other side works on its beginning while this one still makes its end.
+    pub(super) fn queued(&self, bytes: usize) {
+        let unflushed = self.unflushed.get() + bytes;
+        self.unflushed.set(unflushed);
+        if unflushed >= FLUSH_AT {
+            self.unflushed.set(0);
+            either!(self, endpoint => endpoint.flush());
+        }
     }
 
     pub(super) fn readable(&self, id: ConnectionId, ended: bool, buffer: &mut [u8], now: Instant) -> Progress {
