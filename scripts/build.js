@@ -26,7 +26,7 @@ function buildIfStale() {
 
 function build() {
   checkRust()
-  console.log(`Building ${fileName()} (the first time takes a minute or two) ...`)
+  console.log(`Building ${fileName()} (the first time takes some minutes) ...`)
   const library = runCargo()
   // A rename gives the file a new inode. Writing over the old one would crash whoever has it loaded.
   const temporary = `${filePath()}.${process.pid}`

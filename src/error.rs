@@ -203,10 +203,7 @@ pub(crate) fn no_such_command(command: &str) -> Error {
 
 /// The client that a delivery went to has left.
 pub(crate) fn client_left(name: &str) -> Error {
-    Error::new(
-        Code::ClientLeft,
-        format!("The client {name:?} left before it answered; deliver again once it is back."),
-    )
+    Error::new(Code::ClientLeft, format!("The client {name:?} left before it answered; deliver again once it is back."))
 }
 
 /// A message is above the limit.

@@ -9,9 +9,14 @@
 //! - [`machine`]: what a state machine takes and gives: connections, actions, events.
 //! - [`link`]: sequence numbers and acknowledgements of one session, the same on both sides.
 //!
+//! - [`commands`], [`domain`], [`trust`], [`backoff`], [`error`]: the nouns that both sides share.
+//!
 //! Around it:
 //!
-//! - [`runtime`]: the state machines on tokio, and the classes of the Rust crate.
+//! - [`io`]: carries out what a state machine wants, with sockets that never block. It waits for nothing itself.
+//! - [`runtime`]: the driver that waits on tokio, and [`Client`] and [`Server`], the classes of the Rust crate.
+//! - `node`: the Node addon, with the feature of that name: the driver that waits on Node's event loop, and the
+//!   binding. The only place with napi.
 
 pub mod backoff;
 pub mod client;

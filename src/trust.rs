@@ -38,7 +38,10 @@ impl Trust {
         }
         Err(Error::new(
             Code::NotTrusted,
-            format!("The {role} runs as user {}, who is not allowed; name the user in the option allowUsers.", peer.uid),
+            format!(
+                "The {role} runs as user {}, who is not allowed; name the user in the option allowUsers.",
+                peer.uid
+            ),
         ))
     }
 }

@@ -140,7 +140,8 @@ impl Play {
 
     fn something_arrives(&mut self) {
         self.world.pipes.retain(|pipe| !pipe.is_closed());
-        let moving: Vec<usize> = (0..self.world.pipes.len()).filter(|&pipe| self.world.pipes[pipe].is_moving()).collect();
+        let moving: Vec<usize> =
+            (0..self.world.pipes.len()).filter(|&pipe| self.world.pipes[pipe].is_moving()).collect();
         if moving.is_empty() {
             return;
         }
@@ -318,7 +319,11 @@ impl Play {
                 if !known.insert(number) {
                     assert!(redelivered, "{number} came twice from {sender:?} to {receiver} without a mark");
                 } else if !(redelivered && self.is_for_those_there(number)) {
-                    assert!(number > last, "{number} came after {last} from {sender:?} to {receiver}: {:?}", self.sent.iter().filter(|s| s.0.1 == number || s.0.1 == last).collect::<Vec<_>>());
+                    assert!(
+                        number > last,
+                        "{number} came after {last} from {sender:?} to {receiver}: {:?}",
+                        self.sent.iter().filter(|s| s.0.1 == number || s.0.1 == last).collect::<Vec<_>>()
+                    );
                     last = number;
                 }
             }
@@ -380,7 +385,10 @@ fn while_the_server_lives_everything_arrives_exactly_once_and_in_order() {
             for &receiver in receivers {
                 let times = play.times_seen(receiver, note);
                 let may_be_withdrawn = play.cancelled.contains(note);
-                assert!(times == 1 || (may_be_withdrawn && times == 0), "{kind:?} {note:?} came {times} times to {receiver}");
+                assert!(
+                    times == 1 || (may_be_withdrawn && times == 0),
+                    "{kind:?} {note:?} came {times} times to {receiver}"
+                );
             }
         }
         assert!(play.seen.values().flatten().all(|&(_, redelivered)| !redelivered));

@@ -37,11 +37,11 @@ struct Invalid {
 }
 
 fn vectors() -> Vectors {
-    serde_json::from_str(include_str!("../docs/protocol-vectors.json")).unwrap()
+    serde_json::from_str(include_str!("../docs/protocol-vectors.json")).expect("vectors of this form")
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits")).collect()
 }
 
 #[test]

@@ -74,6 +74,7 @@ class RawPeer {
     const ipcio = {
       version: 2,
       session: this.session,
+      attempt: 1,
       server: null,
       received: 0,
       limit: 1 << 28,

@@ -148,7 +148,13 @@ impl Client {
         found
     }
 
-    pub(super) fn written_legacy(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
+    pub(super) fn written_legacy(
+        &mut self,
+        connection: ConnectionId,
+        count: usize,
+        now: Instant,
+        events: &mut dyn Events,
+    ) {
         let State::Legacy(legacy) = &mut self.state else { return };
         legacy.channel(connection).advance(count);
         if !legacy.control.1.is_empty() || !legacy.private.1.is_empty() {

@@ -259,8 +259,8 @@ impl Client {
         let mut withdrawn = false;
         if !self.is_connected() {
             self.link.outbox.for_each_mut(|bytes| {
-                let is_it = Frame::decode_trusted(bytes)
-                    .is_ok_and(|frame| frame.kind == Kind::Request && frame.id == request);
+                let is_it =
+                    Frame::decode_trusted(bytes).is_ok_and(|frame| frame.kind == Kind::Request && frame.id == request);
                 if is_it && !frame_flags(bytes).intersects(Flags::REDELIVERED) {
                     frame::turn_into(bytes, Kind::Void);
                     withdrawn = true;
@@ -476,7 +476,9 @@ impl Client {
     fn is_current(&self, connection: ConnectionId) -> bool {
         match &self.state {
             State::Idle | State::Waiting(_) => false,
-            State::Connecting(current) | State::Connected(current, _) | State::Leaving(current) => *current == connection,
+            State::Connecting(current) | State::Connected(current, _) | State::Leaving(current) => {
+                *current == connection
+            }
             State::Greeting(greeting) => greeting.connection == connection,
             State::Legacy(legacy) => legacy.connections().any(|current| current == connection),
         }
@@ -685,13 +687,7 @@ impl Machine for Client {
         }
     }
 
-    fn accepted(
-        &mut self,
-        _: ListenerId,
-        _: Credentials,
-        _: Instant,
-        _: &mut dyn Events,
-    ) -> Option<ConnectionId> {
+    fn accepted(&mut self, _: ListenerId, _: Credentials, _: Instant, _: &mut dyn Events) -> Option<ConnectionId> {
         None
     }
 

@@ -77,7 +77,8 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
             5 => Kind::Request,
             _ => Kind::Discover,
         };
-        let Read { name, command, payload } = texts.read(&arguments, &Places { name: Some(2), command: Some(3), payload: 4 });
+        let Read { name, command, payload } =
+            texts.read(&arguments, &Places { name: Some(2), command: Some(3), payload: 4 });
         let outgoing = Outgoing { kind, name: &name, command: &command, payload, request: arguments.large_number(6) };
         let instance = environment::instance(arguments.number(0));
         let client = instance.as_ref().and_then(|instance| instance.client());
@@ -104,7 +105,8 @@ unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> 
     let arguments = unsafe { Arguments::<6>::of(env, info) };
     call(&arguments, |texts| {
         let delivery = optional(&arguments, 5);
-        let Read { name, command, payload } = texts.read(&arguments, &Places { name: Some(1), command: Some(2), payload: 3 });
+        let Read { name, command, payload } =
+            texts.read(&arguments, &Places { name: Some(1), command: Some(2), payload: 3 });
         let instance = environment::instance(arguments.number(0));
         let server = instance.as_ref().and_then(|instance| instance.server());
         server.map_or(Ok(()), |server| {
@@ -119,12 +121,12 @@ unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info
     let arguments = unsafe { Arguments::<5>::of(env, info) };
     call(&arguments, |texts| {
         let except = optional(&arguments, 4);
-        let Read { command, payload, .. } = texts.read(&arguments, &Places { name: None, command: Some(1), payload: 2 });
+        let Read { command, payload, .. } =
+            texts.read(&arguments, &Places { name: None, command: Some(1), payload: 2 });
         let instance = environment::instance(arguments.number(0));
         let server = instance.as_ref().and_then(|instance| instance.server());
-        server.map_or(Ok(()), |server| {
-            server.with(|server, _, _| server.broadcast(&command, payload, except.as_deref()))
-        })
+        server
+            .map_or(Ok(()), |server| server.with(|server, _, _| server.broadcast(&command, payload, except.as_deref())))
     })
 }
 
@@ -134,7 +136,8 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
     let arguments = unsafe { Arguments::<6>::of(env, info) };
     call(&arguments, |texts| {
         let delivery = optional(&arguments, 5);
-        let Read { command, payload, .. } = texts.read(&arguments, &Places { name: None, command: Some(2), payload: 3 });
+        let Read { command, payload, .. } =
+            texts.read(&arguments, &Places { name: None, command: Some(2), payload: 3 });
         let session = SessionId(arguments.number(1));
         let instance = environment::instance(arguments.number(0));
         let server = instance.as_ref().and_then(|instance| instance.server());
@@ -220,8 +223,8 @@ fn call<const N: usize>(
             result
         })
     });
-    let value = refused.err().and_then(|error| {
-        arguments.env().string(format!("{} {}", error.code().as_str(), error.message()).as_bytes())
-    });
+    let value = refused
+        .err()
+        .and_then(|error| arguments.env().string(format!("{} {}", error.code().as_str(), error.message()).as_bytes()));
     arguments.give(value)
 }

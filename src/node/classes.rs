@@ -1,6 +1,7 @@
 //! The classes that `index.js` wraps, and what is called rarely enough to be a `#[napi]` function.
 
 #![allow(unsafe_code, reason = "values of Node-API are taken out of napi-rs's types")]
+#![allow(unreachable_pub, reason = "napi-derive asks for it")]
 #![allow(missing_docs, reason = "napi-derive writes items without; index.d.ts documents what users see")]
 
 use std::time::Duration;

@@ -80,11 +80,8 @@ impl Narration {
         let mut line = String::new();
         for (style, text) in parts.into_iter().filter(|(_, text)| !text.is_empty()) {
             let space = if line.is_empty() { "" } else { " " };
-            let written = if coloured {
-                write!(line, "{space}{style}{text}\u{1b}[0m")
-            } else {
-                write!(line, "{space}{text}")
-            };
+            let written =
+                if coloured { write!(line, "{space}{style}{text}\u{1b}[0m") } else { write!(line, "{space}{text}") };
             debug_assert!(written.is_ok(), "a String takes everything");
         }
         line.push('\n');
@@ -133,8 +130,12 @@ mod tests {
 
     #[test]
     fn a_line_is_coloured_only_on_request() {
-        let narration =
-            Narration { verbose: true, title: "HANDLER EXEC".into(), subject: "double".into(), details: "from x".into() };
+        let narration = Narration {
+            verbose: true,
+            title: "HANDLER EXEC".into(),
+            subject: "double".into(),
+            details: "from x".into(),
+        };
         assert_eq!(narration.line(false), "HANDLER EXEC double from x\n");
         assert_eq!(
             narration.line(true),

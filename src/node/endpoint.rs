@@ -13,6 +13,7 @@ use crate::machine::{Events, ListenerId, Machine};
 
 /// A client or a server with its sockets and its events.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is kept in an Rc, and never moved")]
 pub(super) enum Endpoint<M: Machine> {
     /// On this thread.
     Loop(LoopEndpoint<M>),
@@ -30,10 +31,7 @@ pub(super) struct LoopEndpoint<M: Machine> {
 impl<M: Machine + Send + 'static> Endpoint<M> {
     /// Under the loop driver.
     pub(super) fn on_loop(machine: M, mode: u32, registry: LoopRegistry) -> Endpoint<M> {
-        Endpoint::Loop(LoopEndpoint {
-            io: RefCell::new(Io::new(machine, registry, mode)),
-            batches: RefCell::default(),
-        })
+        Endpoint::Loop(LoopEndpoint { io: RefCell::new(Io::new(machine, registry, mode)), batches: RefCell::default() })
     }
 
     /// Calls `f` with the machine. No JavaScript may run in it.

@@ -98,7 +98,8 @@ pub(super) fn add(make: impl FnOnce(u32) -> Result<Instance, Error>) -> Result<u
 /// Forgets an instance.
 pub(super) fn remove(id: u32) {
     // JavaScript objects may be collected after the thread's own data has been.
-    let removed = THREAD.try_with(|thread| thread.try_borrow_mut().ok().and_then(|mut thread| thread.instances.remove(&id)));
+    let removed =
+        THREAD.try_with(|thread| thread.try_borrow_mut().ok().and_then(|mut thread| thread.instances.remove(&id)));
     drop(removed);
 }
 

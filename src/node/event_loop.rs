@@ -315,7 +315,9 @@ impl EventLoop {
     }
 
     fn serve(&self, instance: &Instance, socket: TargetSocket, notice: Notice, now: Instant) {
-        if notice.writable && let TargetSocket::Connection(id) = socket {
+        if notice.writable
+            && let TargetSocket::Connection(id) = socket
+        {
             instance.writable(id, now);
         }
         if !notice.readable {

@@ -2,6 +2,7 @@
 //! Node exports them; Bun's stand-ins abort when called, so `index.js` never asks for the loop driver there.
 
 #![allow(unsafe_code, reason = "calls into libuv, which is C")]
+#![allow(clippy::missing_transmute_annotations, reason = "the fields of Functions give the types")]
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::os::fd::{BorrowedFd, RawFd};

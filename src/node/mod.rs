@@ -6,6 +6,8 @@
 //! - [`thread`]: the thread driver.
 //! - [`batch`]: events on their way to JavaScript. [`console`]: what `verbose` shows. [`raw`]: Node-API.
 
+#![cfg_attr(test, allow(dead_code, reason = "a test binary registers nothing with Node, so nothing is called"))]
+
 mod batch;
 mod busy_poll;
 mod calls;

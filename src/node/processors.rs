@@ -11,7 +11,8 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 pub(super) fn run_side_by_side(stream: &UnixStream) -> bool {
     let Ok(own) = sched_getaffinity(None) else { return false };
     // A peer of another container has no process id here: its processors are unknown, and taken to be all.
-    let peer = rustix::net::sockopt::socket_peercred(stream).ok().and_then(|peer| sched_getaffinity(Some(peer.pid)).ok());
+    let peer =
+        rustix::net::sockopt::socket_peercred(stream).ok().and_then(|peer| sched_getaffinity(Some(peer.pid)).ok());
     let together = (0..CpuSet::MAX_CPU).filter(|&cpu| own.is_set(cpu) || peer.is_some_and(|peer| peer.is_set(cpu)));
     together.take(2).count() == 2 && quota().is_none_or(|quota| quota >= 2.0)
 }

@@ -107,8 +107,7 @@ impl Env {
             for (index, bytes) in (0..).zip(buffers) {
                 let mut value = ptr::null_mut();
                 let data = bytes.as_ptr().cast::<c_void>();
-                let status =
-                    sys::napi_create_buffer_copy(self.0, bytes.len(), data, ptr::null_mut(), &raw mut value);
+                let status = sys::napi_create_buffer_copy(self.0, bytes.len(), data, ptr::null_mut(), &raw mut value);
                 if status != sys::Status::napi_ok {
                     return None;
                 }
@@ -136,8 +135,7 @@ impl Env {
         let length = name.len() as isize;
         // SAFETY: as in `uv_loop`; the name is `length` bytes long.
         unsafe {
-            let status =
-                sys::napi_create_function(self.0, text, length, function, ptr::null_mut(), &raw mut value);
+            let status = sys::napi_create_function(self.0, text, length, function, ptr::null_mut(), &raw mut value);
             let mut key = ptr::null_mut();
             if status == sys::Status::napi_ok
                 && sys::napi_create_string_utf8(self.0, text, length, &raw mut key) == sys::Status::napi_ok
@@ -204,15 +202,7 @@ impl Callback {
             {
                 return;
             }
-            sys::napi_make_callback(
-                self.env.0,
-                self.context,
-                receiver,
-                function,
-                arguments.len(),
-                raw,
-                &raw mut result,
-            )
+            sys::napi_make_callback(self.env.0, self.context, receiver, function, arguments.len(), raw, &raw mut result)
         };
         if status != sys::Status::napi_ok {
             self.env.uncaught();
@@ -241,14 +231,7 @@ impl<const N: usize> Arguments<N> {
         let mut count = N;
         // SAFETY: there is room for `count` values.
         unsafe {
-            sys::napi_get_cb_info(
-                env,
-                info,
-                &raw mut count,
-                values.as_mut_ptr(),
-                ptr::null_mut(),
-                ptr::null_mut(),
-            );
+            sys::napi_get_cb_info(env, info, &raw mut count, values.as_mut_ptr(), ptr::null_mut(), ptr::null_mut());
         }
         Arguments { env: Env(env), values }
     }
@@ -306,8 +289,7 @@ impl<const N: usize> Arguments<N> {
         let (mut data, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the buffer's memory lives during the call, in which no JavaScript runs.
         unsafe {
-            let status =
-                sys::napi_get_buffer_info(self.env.0, self.values[index], &raw mut data, &raw mut length);
+            let status = sys::napi_get_buffer_info(self.env.0, self.values[index], &raw mut data, &raw mut length);
             if status == sys::Status::napi_ok && length > 0 {
                 bytes.extend_from_slice(std::slice::from_raw_parts(data.cast::<u8>(), length));
             }

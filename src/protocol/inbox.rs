@@ -70,9 +70,7 @@ impl Inbox {
     fn size(&self, bytes: &[u8]) -> Result<Option<usize>, ProtocolError> {
         match frame::frame_size(bytes) {
             // The limit is one of payloads; names and command come on top.
-            Some(size) if size > self.limit + HEADER + 2 * frame::MAX_NAME => {
-                Err(ProtocolError::TooLarge(self.limit))
-            }
+            Some(size) if size > self.limit + HEADER + 2 * frame::MAX_NAME => Err(ProtocolError::TooLarge(self.limit)),
             Some(size) if size < HEADER => Err(ProtocolError::ShortFrame),
             size => Ok(size),
         }

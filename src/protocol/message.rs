@@ -121,12 +121,7 @@ pub fn write(id: Option<&str>, command: &str, payload: &[u8], delivery: Option<&
 }
 
 /// Appends a handshake or its answer, with what it says beyond protocol 1.
-pub fn write_handshake(
-    id: Option<&str>,
-    data: &str,
-    extension: Option<&impl Serialize>,
-    out: &mut Vec<u8>,
-) {
+pub fn write_handshake(id: Option<&str>, data: &str, extension: Option<&impl Serialize>, out: &mut Vec<u8>) {
     let extension = extension.and_then(|value| serde_json::to_vec(value).ok());
     let mut payload = Vec::new();
     super::json::write_string(data, &mut payload);

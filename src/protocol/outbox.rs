@@ -400,12 +400,7 @@ mod tests {
         let none = Flags::default();
         assert_eq!(
             ids(&wire),
-            [
-                (4, Kind::Send, none),
-                (5, Kind::Send, none),
-                (9, Kind::Padding, none),
-                (6, Kind::Send, none)
-            ]
+            [(4, Kind::Send, none), (5, Kind::Send, none), (9, Kind::Padding, none), (6, Kind::Send, none)]
         );
     }
 
@@ -438,10 +433,7 @@ mod tests {
         outbox.put_back(std::iter::once(&old[..]));
         let wire = write_all(&mut outbox);
         let again = Flags::REDELIVERED.with(Flags::QUEUED);
-        assert_eq!(
-            ids(&wire),
-            [(77, Kind::Send, again), (2, Kind::Send, again), (3, Kind::Send, Flags::QUEUED)]
-        );
+        assert_eq!(ids(&wire), [(77, Kind::Send, again), (2, Kind::Send, again), (3, Kind::Send, Flags::QUEUED)]);
         outbox.acknowledge(3, |_| ()).unwrap();
         assert_eq!(outbox.size(), 0);
     }

@@ -69,13 +69,8 @@ mod tests {
 
     #[test]
     fn objects_are_found_wherever_the_reads_cut_them() {
-        let objects = [
-            r#"{"a":"}{"}"#,
-            r#"{"a":{"b":[{}]}}"#,
-            r#"{"ž":"\"}\\"}"#,
-            r#"{}"#,
-            r#"{"data":"{\"a\":\"}\\\\\"}"}"#,
-        ];
+        let objects =
+            [r#"{"a":"}{"}"#, r#"{"a":{"b":[{}]}}"#, r#"{"ž":"\"}\\"}"#, r#"{}"#, r#"{"data":"{\"a\":\"}\\\\\"}"}"#];
         let text = objects.concat() + " \n" + objects[1];
         for step in 1..text.len() {
             let mut expected = objects.to_vec();

@@ -200,7 +200,10 @@ impl Server {
         self.dirty.add(connection);
         self.names.insert(name.as_str().into(), id);
         let is_connected = matches!(wire, Wire::Frames(_));
-        self.sessions.insert(id, Session { name, uuid, key, attempt, link, limit, wire, blocked: false, reports: false, asked: 0 });
+        self.sessions.insert(
+            id,
+            Session { name, uuid, key, attempt, link, limit, wire, blocked: false, reports: false, asked: 0 },
+        );
         if is_connected {
             self.session_connected(id, events);
             if is_new {

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
-use super::session::{Session, Wire};
 use super::Server;
+use super::session::{Session, Wire};
 use crate::machine::{Action, ConnectionId, Event, Events, ListenerId, SessionId};
 use crate::protocol::ProtocolError;
 use crate::protocol::channel::Channel;
@@ -216,11 +216,8 @@ impl Server {
         let inner = Message::parse(text.as_bytes())?;
         inner.check_size(self.options.limit)?;
         let Some(Session { wire: Wire::Legacy(legacy), .. }) = self.sessions.get_mut(&id) else { return Ok(()) };
-        let frame = Frame {
-            command: inner.command(),
-            payload: inner.payload().as_bytes(),
-            ..Frame::bare(Kind::Broadcast, 0)
-        };
+        let frame =
+            Frame { command: inner.command(), payload: inner.payload().as_bytes(), ..Frame::bare(Kind::Broadcast, 0) };
         if message.command() == "broadcast" {
             self.relay_broadcast(id, &frame, now);
         } else {
@@ -237,11 +234,8 @@ impl Server {
 
     fn read_private(&mut self, id: SessionId, message: &Message<'_>, events: &mut dyn Events) {
         let Some(Session { wire: Wire::Legacy(legacy), .. }) = self.sessions.get_mut(&id) else { return };
-        let frame = Frame {
-            command: message.command(),
-            payload: message.payload().as_bytes(),
-            ..Frame::bare(Kind::Send, 0)
-        };
+        let frame =
+            Frame { command: message.command(), payload: message.payload().as_bytes(), ..Frame::bare(Kind::Send, 0) };
         if message.command() == "deliver" {
             if let Some(number) = message.delivery.as_deref().and_then(|delivery| legacy.asked(delivery)) {
                 self.relay_answer(id, &Frame { kind: Kind::Response, id: number, ..frame });

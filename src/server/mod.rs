@@ -139,9 +139,7 @@ impl Server {
             next_connection: 0,
             next_listener: 0,
             next_session: 0,
-            // A client may still answer what a server before asked it: that has to be no number of this one. It
-            // stays below 2^53, which JavaScript can count to.
-            next_relay: (uuid::Uuid::new_v4().as_u64_pair().1 & u64::from(u32::MAX)) << 20,
+            next_relay: 0,
             actions: VecDeque::new(),
             dirty: Dirty::default(),
             reports: Vec::new(),
@@ -204,7 +202,13 @@ impl Server {
     ///
     /// # Errors
     /// [`Code::MessageTooLarge`], [`Code::RestrictedCommand`], [`Code::InvalidArgument`].
-    pub fn emit(&mut self, name: &str, command: &str, payload: Payload<'_>, delivery: Option<&str>) -> Result<(), Error> {
+    pub fn emit(
+        &mut self,
+        name: &str,
+        command: &str,
+        payload: Payload<'_>,
+        delivery: Option<&str>,
+    ) -> Result<(), Error> {
         commands::check(command)?;
         narrate!(self.verbose, "SERVER EMIT", command, "to {name:?}");
         match self.names.get(name) {
@@ -591,7 +595,10 @@ impl Server {
             }
         }
         let waiting: Vec<ConnectionId> = (self.connections.iter())
-            .filter(|(_, connection)| force || !matches!(connection, Connection::Parting(_) | Connection::Frames { .. } | Connection::Legacy(_)))
+            .filter(|(_, connection)| {
+                force
+                    || !matches!(connection, Connection::Parting(_) | Connection::Frames { .. } | Connection::Legacy(_))
+            })
             .map(|(&connection, _)| connection)
             .collect();
         for connection in waiting {
@@ -691,7 +698,9 @@ impl Machine for Server {
 
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
         match self.connections.get_mut(&connection) {
-            Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => channel.advance(count),
+            Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => {
+                channel.advance(count)
+            }
             Some(Connection::Parting(channel)) => {
                 channel.advance(count);
                 if channel.is_empty() {

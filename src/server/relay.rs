@@ -86,7 +86,10 @@ impl Server {
         let Some(relay) = self.relays.get(&frame.id).filter(|relay| relay.target == Some(id)) else { return };
         let (origin, request) = (relay.origin, relay.request);
         self.relays.remove(&frame.id);
-        self.answer(origin, &Frame { id: request, name: "", command: "", flags: frame.flags.only(Flags::BYTES), ..*frame });
+        self.answer(
+            origin,
+            &Frame { id: request, name: "", command: "", flags: frame.flags.only(Flags::BYTES), ..*frame },
+        );
         self.relayed = true;
     }
 
@@ -187,6 +190,12 @@ impl Server {
 /// The frame that the receiver gets, with the sender's name instead of its own.
 fn passed_on<'a>(frame: &Frame<'a>, origin: &'a str, relay: u64) -> Frame<'a> {
     let flags = frame.flags.only(Flags::REDELIVERED.with(Flags::BYTES));
-    let kind = if frame.kind == Kind::Broadcast { Kind::Broadcast } else if relay == 0 { Kind::Emit } else { Kind::Request };
+    let kind = if frame.kind == Kind::Broadcast {
+        Kind::Broadcast
+    } else if relay == 0 {
+        Kind::Emit
+    } else {
+        Kind::Request
+    };
     Frame { kind, flags, id: relay, name: origin, ..*frame }
 }

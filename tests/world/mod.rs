@@ -1,6 +1,7 @@
 //! A server and clients joined in memory: a driver without sockets, which carries bytes when it is told to.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod pipe;
 
@@ -11,15 +12,12 @@ use ipcio::client::{self, Client, Outgoing};
 use ipcio::domain::Domain;
 use ipcio::error::{Code, Error};
 use ipcio::link::Receipt;
-use ipcio::machine::{
-    Action, ConnectionId, Credentials, Event, Incoming, ListenerId, Machine, Payload, SessionId,
-};
+use ipcio::machine::{Action, ConnectionId, Credentials, Event, Incoming, ListenerId, Machine, Payload, SessionId};
 use ipcio::protocol::frame::Kind;
 use ipcio::server::{self, Server};
 use ipcio::trust::{Others, Trust};
 
 pub(crate) use pipe::Pipe;
-use pipe::Stream;
 
 /// The handler that the server and every client have.
 pub(crate) const COMMAND: &str = "note";
@@ -34,8 +32,18 @@ pub(crate) enum Side {
 /// What a machine said, kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Said {
-    Message { session: SessionId, from: String, request: Option<u64>, redelivered: bool, payload: String, receipt: Receipt },
-    Answer { request: u64, outcome: Result<String, String> },
+    Message {
+        session: SessionId,
+        from: String,
+        request: Option<u64>,
+        redelivered: bool,
+        payload: String,
+        receipt: Receipt,
+    },
+    Answer {
+        request: u64,
+        outcome: Result<String, String>,
+    },
     Settled(u64),
     Rejected(Code),
     Connected,
@@ -43,7 +51,10 @@ pub(crate) enum Said {
     Refused(Code),
     SessionConnected(String),
     SessionDisconnected,
-    SessionEnded { name: String, messages: u64 },
+    SessionEnded {
+        name: String,
+        messages: u64,
+    },
     Drained,
     Closed,
 }
@@ -65,6 +76,8 @@ pub(crate) struct World {
     pub(crate) said: Vec<Vec<Said>>,
     /// How many bytes a connection takes before it blocks.
     pub(crate) capacity: usize,
+    /// The user that both sides see at the other end.
+    pub(crate) uid: u32,
     /// Out of how many writes of the server one is its last.
     pub(crate) mortality: Option<usize>,
     control: Option<ListenerId>,
@@ -129,6 +142,7 @@ impl World {
             server_said: Vec::new(),
             said: Vec::new(),
             capacity: usize::MAX,
+            uid: 1,
             mortality: None,
             control: None,
         };
@@ -205,7 +219,11 @@ impl World {
     }
 
     /// Calls a machine, and carries out what it wants then.
-    pub(crate) fn call<T>(&mut self, side: Side, f: impl FnOnce(&mut dyn Machine, Instant, &mut dyn FnMut(Event<'_>)) -> T) -> Option<T> {
+    pub(crate) fn call<T>(
+        &mut self,
+        side: Side,
+        f: impl FnOnce(&mut dyn Machine, Instant, &mut dyn FnMut(Event<'_>)) -> T,
+    ) -> Option<T> {
         let result = self.call_only(side, f);
         self.flush(side);
         result
@@ -253,12 +271,13 @@ impl World {
 
     /// The server takes the connection, if it has not.
     pub(crate) fn accept(&mut self, pipe: usize) {
+        let uid = self.uid;
         if self.pipes[pipe].server.is_some() || self.pipes[pipe].to_client.ended {
             return;
         }
         let Some(control) = self.control else { return };
         let accepted = self.call_only(Side::Server, |server, now, mut events| {
-            server.accepted(control, Credentials { uid: 1 }, now, &mut events)
+            server.accepted(control, Credentials { uid }, now, &mut events)
         });
         match accepted.flatten() {
             Some(connection) => self.pipes[pipe].server = Some(connection),
@@ -325,12 +344,13 @@ impl World {
     }
 
     fn act(&mut self, side: Side, action: Action) {
+        let uid = self.uid;
         match (action, side) {
             (Action::Connect { connection, path }, Side::Client(index)) => {
                 if self.control.is_some() && path == self.path() {
                     self.pipes.push(Pipe::new((index, connection)));
                     self.call_only(side, |client, now, mut events| {
-                        client.opened(connection, Credentials { uid: 1 }, now, &mut events);
+                        client.opened(connection, Credentials { uid }, now, &mut events);
                     });
                 } else {
                     self.call_only(side, |client, now, mut events| client.lost(connection, now, &mut events));
@@ -346,7 +366,8 @@ impl World {
         }
     }
 
-    fn write(&mut self, pipe: usize, side: Side) {
+    /// Writes to a connection as much as it takes.
+    pub(crate) fn write(&mut self, pipe: usize, side: Side) {
         let capacity = if self.capacity == usize::MAX { usize::MAX } else { 1 + self.random.below(self.capacity) };
         loop {
             let Some(connection) = self.pipes[pipe].connection(side) else { return };
@@ -356,7 +377,7 @@ impl World {
             if bytes.is_empty() || stream.blocked || stream.deaf || stream.ended {
                 return;
             }
-            let room = capacity.saturating_sub(stream.bytes.len());
+            let room = if stream.full { 0 } else { capacity.saturating_sub(stream.bytes.len()) };
             if room == 0 {
                 stream.blocked = true;
                 return;

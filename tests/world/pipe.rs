@@ -24,6 +24,8 @@ pub(crate) struct Stream {
     pub(crate) ended: bool,
     /// Nobody reads any more.
     pub(crate) deaf: bool,
+    /// Nobody reads for now.
+    pub(crate) full: bool,
     /// The writer waits for room.
     pub(crate) blocked: bool,
 }
@@ -42,6 +44,12 @@ impl Pipe {
             self.to_client.go_deaf();
             self.to_server.ended = true;
         }
+    }
+
+    /// It breaks, and what is under way is lost.
+    pub(crate) fn cut_both(&mut self) {
+        self.to_server.cut(0);
+        self.to_client.cut(0);
     }
 
     /// Whether both sides have closed it.
