@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
-const { Core, checkCommand, encode } = require('./core.js')
+const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { closedError, errorFrom, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
 const { describe, nativeOptions } = require('./options.js')
 const { PromiseQueue } = require('./promises.js')
@@ -113,6 +113,7 @@ class Client extends EventEmitter {
   }
 
   emit(name, command, data) {
+    if (tellsOfListener(name, data)) return super.emit(name, command, data)
     return this.#push(EMIT, name, command, data)
   }
 

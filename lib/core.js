@@ -170,6 +170,14 @@ class Core {
   }
 }
 
+/**
+ * Whether a call of `emit` is EventEmitter's own, which tells of listeners that way. A client of that name is
+ * sent no functions.
+ */
+function tellsOfListener(name, listener) {
+  return (name === 'newListener' || name === 'removeListener') && typeof listener === 'function'
+}
+
 /** The payload and whether it is raw bytes, for the native functions. */
 function encode(data) {
   return isBytes(data) ? [toBuffer(data), 1] : [toText(data), 0]
@@ -220,4 +228,4 @@ function rethrow(error) {
   throw error
 }
 
-module.exports = { Core, accept, checkCommand, encode }
+module.exports = { Core, accept, checkCommand, encode, tellsOfListener }

@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
-const { Core, accept, checkCommand, encode } = require('./core.js')
+const { Core, accept, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { invalidArgument, refusable } = require('./errors.js')
 const { unlinkOnExit } = require('./exit.js')
 const { describe, nativeOptions } = require('./options.js')
@@ -68,6 +68,7 @@ class Server extends EventEmitter {
   }
 
   emit(name, command, data, delivery) {
+    if (tellsOfListener(name, data)) return super.emit(name, command, data)
     if (typeof name !== 'string') {
       throw invalidArgument(`The client's name has to be a string, not ${describe(name)}.`)
     }

@@ -200,6 +200,10 @@ pub trait Machine {
     /// A listener could not be opened.
     fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events);
 
+    /// Where the next bytes may be read to, instead of a buffer of the driver's: only its spare capacity is to be
+    /// used. They are reported as none at all.
+    fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>>;
+
     /// Bytes were read.
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events);
 

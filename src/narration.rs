@@ -14,3 +14,14 @@ macro_rules! narrate {
 }
 
 pub(crate) use narrate;
+
+/// Whom a frame is for or from, in words.
+pub(crate) fn whom(name: &str) -> impl std::fmt::Display + '_ {
+    struct Whom<'a>(&'a str);
+    impl std::fmt::Display for Whom<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            if self.0.is_empty() { f.write_str("the server") } else { f.write_str(self.0) }
+        }
+    }
+    Whom(name)
+}

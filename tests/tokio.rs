@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
-use std::future::{Ready, ready};
+use std::future::{Ready, pending, ready};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -135,9 +135,8 @@ async fn a_client_that_leaves_before_it_answers_fails_the_delivery() {
     let domain = domain();
     let server = server(&domain).start().unwrap();
     let alice = client(&domain, "alice").connect().await.unwrap();
-    let never = async |_| Ok::<_, Error>(std::future::pending::<()>().await);
     let bob = client(&domain, "bob")
-        .handler("never", never)
+        .handler("never", |_| pending::<Result<(), Error>>())
         .close_timeout(Duration::from_millis(50))
         .connect()
         .await
@@ -226,8 +225,11 @@ async fn a_slow_handler_holds_up_nobody() {
 #[tokio::test]
 async fn a_delivery_that_is_given_up_disturbs_no_other() {
     let domain = domain();
-    let never = async |_| Ok::<_, Error>(std::future::pending::<()>().await);
-    let server = server(&domain).handler("never", never).close_timeout(Duration::from_millis(50)).start().unwrap();
+    let server = server(&domain)
+        .handler("never", |_| pending::<Result<(), Error>>())
+        .close_timeout(Duration::from_millis(50))
+        .start()
+        .unwrap();
     let alice = client(&domain, "alice").close_timeout(Duration::from_millis(50)).connect().await.unwrap();
     assert!(timeout(Duration::from_millis(50), alice.deliver("never", ())).await.is_err());
     assert_eq!(alice.deliver("double", 2).await.unwrap().value(), json!(4.0));

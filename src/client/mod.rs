@@ -15,7 +15,7 @@ use crate::link::{Link, Receipt};
 use crate::machine::{
     Action, ConnectionId, Credentials, Event, Events, Incoming, ListenerId, Machine, Payload, SessionId,
 };
-use crate::narration::narrate;
+use crate::narration::{narrate, whom};
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
@@ -225,7 +225,7 @@ impl Client {
         if outgoing.request != 0 {
             self.deliveries.begin(outgoing.request);
         }
-        narrate!(self.verbose, "CLIENT SEND", outgoing.command, "{:?} to {:?}", outgoing.kind, outgoing.name);
+        narrate!(self.verbose, "CLIENT SEND", outgoing.command, "{:?} to {}", outgoing.kind, whom(outgoing.name));
         self.queue(&Frame {
             kind: outgoing.kind,
             flags,
@@ -602,7 +602,7 @@ impl Client {
             }
             return;
         };
-        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {:?}", frame.name);
+        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {}", whom(frame.name));
         self.asked += usize::from(request.is_some());
         events.event(Event::Message(Incoming {
             session: SERVER,
@@ -692,6 +692,13 @@ impl Machine for Client {
     }
 
     fn listening_failed(&mut self, _: ListenerId, _: Instant, _: &mut dyn Events) {}
+
+    fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
+        match &mut self.state {
+            State::Connected(current, inbox) if *current == connection => inbox.rest(),
+            _ => None,
+        }
+    }
 
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
         if !self.is_current(connection) {

@@ -16,14 +16,12 @@ use crate::error::Error;
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Machine};
 use listener::Listener;
 
-/// How much is read from one connection before others have their turn.
-const READ_AT_ONCE: usize = 4;
-
 /// How many connections are accepted before others have their turn.
 const ACCEPT_AT_ONCE: usize = 64;
 
-/// The size that a read buffer should have, in bytes; one serves all connections of a thread.
-pub const READ_BUFFER: usize = 256 * 1024;
+/// The size that a read buffer should have, in bytes; one serves all connections of a thread. With a larger one
+/// the two sides would take turns: what was read is dealt with, and answered, before more is read.
+pub const READ_BUFFER: usize = 64 * 1024;
 
 /// Tells a driver which sockets to watch.
 pub trait Registry {
@@ -110,7 +108,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
         }
     }
 
-    /// There is something to read. `ended` says that the peer has closed the connection: there will be no other
+    /// There is something to read: reads once. `ended` says that the peer has closed the connection: there will be no other
     /// notice, so it is read to its end.
     pub fn readable(
         &mut self,
@@ -120,20 +118,24 @@ impl<M: Machine, R: Registry> Io<M, R> {
         now: Instant,
         events: &mut dyn Events,
     ) -> Progress {
-        for _ in 0..READ_AT_ONCE {
-            // Dealing with what was read may close the connection.
+        loop {
             let Some(socket) = self.connections.get(&id) else { return Progress::Drained };
-            match socket::read(&socket.stream, buffer) {
+            let direct = self.machine.read_into(id);
+            let is_direct = direct.is_some();
+            let (room, result) = match direct {
+                Some(rest) => (rest.capacity() - rest.len(), socket::read_into(&socket.stream, rest)),
+                None => (buffer.len(), socket::read(&socket.stream, buffer)),
+            };
+            match result {
                 Ok(0) => {
                     self.end(id, now, events);
                     return Progress::Drained;
                 }
                 Ok(count) => {
-                    self.machine.received(id, &buffer[..count], now, events);
+                    let bytes = if is_direct { &[] } else { &buffer[..count] };
+                    self.machine.received(id, bytes, now, events);
                     // A short read has emptied the socket, see epoll(7).
-                    if count < buffer.len() && !ended {
-                        return Progress::Drained;
-                    }
+                    return if count < room && !ended { Progress::Drained } else { Progress::More };
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Drained,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -143,7 +145,6 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 }
             }
         }
-        Progress::More
     }
 
     /// There is room to write.

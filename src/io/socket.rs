@@ -43,6 +43,12 @@ pub(super) fn write(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?)
 }
 
+/// Reads what is there into the spare capacity of `bytes`; 0 at the end.
+pub(super) fn read_into(stream: &UnixStream, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let (count, _) = rustix::net::recv(stream, rustix::buffer::spare_capacity(bytes), RecvFlags::empty())?;
+    Ok(count)
+}
+
 /// Reads what is there; 0 at the end.
 pub(super) fn read(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
     let (count, _) = rustix::net::recv(stream, buffer, RecvFlags::empty())?;

@@ -29,6 +29,8 @@ struct Texts {
     name: Vec<u8>,
     command: Vec<u8>,
     payload: Vec<u8>,
+    /// The payload's size.
+    size: usize,
 }
 
 /// Where the strings of a call are among its arguments. Behind the payload stands whether it is raw bytes.
@@ -180,24 +182,21 @@ unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> 
 
 impl Texts {
     /// Reads the strings of a call, each where it is an argument.
-    fn read<'a, const N: usize>(&'a mut self, arguments: &Arguments<N>, places: &Places) -> Read<'a> {
+    fn read<'a, const N: usize>(&'a mut self, arguments: &'a Arguments<N>, places: &Places) -> Read<'a> {
         if let Some(index) = places.name {
             arguments.read_string(index, &mut self.name);
         }
         if let Some(index) = places.command {
             arguments.read_string(index, &mut self.command);
         }
-        let is_bytes = arguments.number(places.payload + 1) != 0;
-        if is_bytes {
-            arguments.read_buffer(places.payload, &mut self.payload);
+        let payload = if arguments.number(places.payload + 1) != 0 {
+            Payload::Bytes(arguments.buffer(places.payload))
         } else {
             arguments.read_string(places.payload, &mut self.payload);
-        }
-        Read {
-            name: String::from_utf8_lossy(&self.name),
-            command: String::from_utf8_lossy(&self.command),
-            payload: if is_bytes { Payload::Bytes(&self.payload) } else { Payload::Json(&self.payload) },
-        }
+            Payload::Json(&self.payload)
+        };
+        self.size = payload.parts().0.len();
+        Read { name: String::from_utf8_lossy(&self.name), command: String::from_utf8_lossy(&self.command), payload }
     }
 }
 
@@ -216,7 +215,7 @@ fn call<const N: usize>(
         TEXTS.with_borrow_mut(|texts| {
             let result = body(texts);
             if let Some(instance) = environment::instance(arguments.number(0)) {
-                instance.queued(texts.payload.len() + HEADER);
+                instance.queued(texts.size + HEADER);
             }
             texts.payload.clear();
             texts.payload.shrink_to(KEPT);

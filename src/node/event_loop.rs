@@ -29,6 +29,9 @@ use crate::machine::{ConnectionId, ListenerId};
 /// How many sockets are asked for at once.
 const READY_AT_ONCE: usize = 256;
 
+/// How many buffers are read from one connection before others have their turn.
+const READ_AT_ONCE: usize = 8;
+
 /// How long nothing is accepted after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -324,7 +327,7 @@ impl EventLoop {
             return;
         }
         let progress = match socket {
-            TargetSocket::Connection(id) => instance.readable(id, notice.ended, &mut self.buffer.borrow_mut(), now),
+            TargetSocket::Connection(id) => self.read(instance, id, notice.ended, now),
             TargetSocket::Listener(id) => match instance.acceptable(id, now) {
                 Ok(progress) => progress,
                 Err(error) => {
@@ -358,6 +361,18 @@ impl EventLoop {
             self.armed.set(next);
             self.start_timer(at);
         }
+    }
+
+    /// Reads a connection, for a few buffers. What each of them held is dealt with before the next is read.
+    fn read(&self, instance: &Instance, id: ConnectionId, ended: bool, now: Instant) -> Progress {
+        for _ in 1..READ_AT_ONCE {
+            let progress = instance.readable(id, ended, &mut self.buffer.borrow_mut(), now);
+            if progress == Progress::Drained {
+                return progress;
+            }
+            instance.turn();
+        }
+        instance.readable(id, ended, &mut self.buffer.borrow_mut(), now)
     }
 
     fn start_timer(&self, at: Instant) {

@@ -124,12 +124,12 @@ impl Instance {
             return;
         }
         loop {
-            while let Some(batch) = either!(self, endpoint => endpoint.take()) {
+            while let Some(mut batch) = either!(self, endpoint => endpoint.take()) {
                 if batch.closed {
                     // Whoever learns of the end may count on it: the socket's file is gone.
                     either!(self, endpoint => endpoint.flush());
                 }
-                self.dispatch(&batch.text, &batch.buffers);
+                self.dispatch(&batch.text, std::mem::take(&mut batch.buffers));
                 let closed = batch.closed;
                 either!(self, endpoint => endpoint.handled(batch));
                 if closed {
@@ -206,7 +206,7 @@ impl Instance {
         }
     }
 
-    fn dispatch(&self, text: &[u8], buffers: &[Vec<u8>]) {
+    fn dispatch(&self, text: &[u8], buffers: Vec<Vec<u8>>) {
         let Some(callback) = self.callback.borrow().clone() else { return };
         let env = self.environment.env;
         env.scope(|| {

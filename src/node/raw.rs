@@ -9,6 +9,9 @@ use std::ptr;
 
 use napi::sys;
 
+/// From this size on, a Buffer keeps the memory of its bytes instead of copying them.
+const LARGE: usize = 64 * 1024;
+
 /// An environment of Node: a thread with an instance of this addon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Env(sys::napi_env);
@@ -97,24 +100,60 @@ impl Env {
     }
 
     /// An array of Buffers.
-    pub(super) fn buffers(self, buffers: &[Vec<u8>]) -> Option<Value> {
+    pub(super) fn buffers(self, buffers: Vec<Vec<u8>>) -> Option<Value> {
         let mut array = ptr::null_mut();
-        // SAFETY: as in `uv_loop`; each buffer is copied from memory of its length.
+        // SAFETY: as in `uv_loop`.
         unsafe {
             if sys::napi_create_array_with_length(self.0, buffers.len(), &raw mut array) != sys::Status::napi_ok {
                 return None;
             }
             for (index, bytes) in (0..).zip(buffers) {
-                let mut value = ptr::null_mut();
-                let data = bytes.as_ptr().cast::<c_void>();
-                let status = sys::napi_create_buffer_copy(self.0, bytes.len(), data, ptr::null_mut(), &raw mut value);
-                if status != sys::Status::napi_ok {
-                    return None;
-                }
-                sys::napi_set_element(self.0, array, index, value);
+                sys::napi_set_element(self.0, array, index, self.buffer(bytes)?.0);
             }
         }
         Some(Value(array))
+    }
+
+    /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in.
+    fn buffer(self, bytes: Vec<u8>) -> Option<Value> {
+        let mut value = ptr::null_mut();
+        let (data, length) = (bytes.as_ptr().cast_mut().cast::<c_void>(), bytes.len());
+        if length >= LARGE {
+            let owner = Box::into_raw(Box::new(bytes));
+            // SAFETY: as in `uv_loop`; the memory lives until `release` is called with its owner.
+            let status = unsafe {
+                sys::napi_create_external_buffer(
+                    self.0,
+                    length,
+                    data.cast(),
+                    Some(release),
+                    owner.cast(),
+                    &raw mut value,
+                )
+            };
+            if status == sys::Status::napi_ok {
+                return Some(Value(value));
+            }
+            // Some runtimes allow no such Buffers.
+            // SAFETY: the owner was not given away.
+            return self.copied_buffer(&unsafe { Box::from_raw(owner) });
+        }
+        self.copied_buffer(&bytes)
+    }
+
+    fn copied_buffer(self, bytes: &[u8]) -> Option<Value> {
+        let mut value = ptr::null_mut();
+        // SAFETY: as in `uv_loop`; the bytes are copied.
+        let status = unsafe {
+            sys::napi_create_buffer_copy(
+                self.0,
+                bytes.len(),
+                bytes.as_ptr().cast::<c_void>(),
+                ptr::null_mut(),
+                &raw mut value,
+            )
+        };
+        (status == sys::Status::napi_ok).then_some(Value(value))
     }
 
     /// `undefined`.
@@ -172,6 +211,12 @@ impl Env {
 pub(super) fn finish_cleanup(handle: sys::napi_async_cleanup_hook_handle) {
     // SAFETY: the handle is the one that the hook was called with, and is given back once.
     unsafe { sys::napi_remove_async_cleanup_hook(handle) };
+}
+
+/// JavaScript has no use for a Buffer any more.
+unsafe extern "C" fn release(_: sys::napi_env, _: *mut c_void, owner: *mut c_void) {
+    // SAFETY: the owner that `Env::buffer` gave away, once.
+    drop(unsafe { Box::from_raw(owner.cast::<Vec<u8>>()) });
 }
 
 impl Callback {
@@ -283,16 +328,16 @@ impl<const N: usize> Arguments<N> {
         }
     }
 
-    /// Reads a Buffer into `bytes`; empty if it is none.
-    pub(super) fn read_buffer(&self, index: usize, bytes: &mut Vec<u8>) {
-        bytes.clear();
+    /// The bytes of a Buffer; empty if it is none.
+    pub(super) fn buffer(&self, index: usize) -> &[u8] {
         let (mut data, mut length) = (ptr::null_mut(), 0);
-        // SAFETY: the buffer's memory lives during the call, in which no JavaScript runs.
+        // SAFETY: the buffer's memory lives during the call, as these arguments do, and no JavaScript runs in it.
         unsafe {
             let status = sys::napi_get_buffer_info(self.env.0, self.values[index], &raw mut data, &raw mut length);
-            if status == sys::Status::napi_ok && length > 0 {
-                bytes.extend_from_slice(std::slice::from_raw_parts(data.cast::<u8>(), length));
+            if status != sys::Status::napi_ok || length == 0 {
+                return &[];
             }
+            std::slice::from_raw_parts(data.cast::<u8>(), length)
         }
     }
 

@@ -3,8 +3,8 @@
 use super::ProtocolError;
 use super::frame::{self, HEADER, LENGTH};
 
-/// How much is set aside for a frame at once: a length alone, which anybody can write, takes no memory.
-const STEP: usize = 1024 * 1024;
+/// From this size on, the rest of a frame is worth being read where it belongs.
+const LARGE: usize = 64 * 1024;
 
 /// What is kept for the next frame.
 const KEPT: usize = 4 * 1024;
@@ -53,13 +53,22 @@ impl Inbox {
         let size = self.size(&self.partial)?.unwrap_or(HEADER);
         let missing = size - self.partial.len();
         let (part, rest) = bytes.split_at(missing.min(bytes.len()));
-        if self.partial.capacity() - self.partial.len() < part.len() {
-            self.partial.reserve_exact(missing.min(STEP.max(self.partial.len())));
+        if self.partial.capacity() - self.partial.len() < missing {
+            // A length alone, which anybody can write, costs no memory: the system gives it when it is written to.
+            self.partial.reserve_exact(missing);
         }
         self.partial.extend_from_slice(part);
         *bytes = rest;
         self.complete = self.partial.len() == size;
         Ok(self.complete.then_some(&self.partial[..]))
+    }
+
+    /// Where the rest of a large frame may be read to, without a copy in between. It has room for that rest and
+    /// nothing more. [`Inbox::next`] has to be called afterwards.
+    pub fn rest(&mut self) -> Option<&mut Vec<u8>> {
+        let size = frame::frame_size(&self.partial).filter(|_| !self.complete)?;
+        let is_large = size - self.partial.len() >= LARGE && self.partial.capacity() == size;
+        is_large.then_some(&mut self.partial)
     }
 
     /// The size of the frame at the start of `bytes`, if all of it is there.

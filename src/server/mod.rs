@@ -210,7 +210,7 @@ impl Server {
         delivery: Option<&str>,
     ) -> Result<(), Error> {
         commands::check(command)?;
-        narrate!(self.verbose, "SERVER EMIT", command, "to {name:?}");
+        narrate!(self.verbose, "SERVER EMIT", command, "to {name}");
         match self.names.get(name) {
             Some(&id) if self.sessions.get(&id).is_some_and(Session::is_reachable) => {
                 self.send(id, command, payload, delivery)
@@ -444,7 +444,7 @@ impl Server {
             }
             return;
         };
-        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {:?}", session.name);
+        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {}", session.name);
         let receipt = session.link.give();
         session.asked += usize::from(request.is_some());
         events.event(Event::Message(Incoming {
@@ -507,7 +507,13 @@ impl Server {
         session.blocked = false;
         self.timers.set(absent, Timer::Absent(id));
         self.timers.set(expired, Timer::Expired(id));
-        narrate!(self.verbose, "SERVER DISCONNECT", session.name, "{} messages wait", session.link.outbox.len());
+        narrate!(
+            self.verbose,
+            "SERVER DISCONNECT",
+            session.name,
+            "kept until it is back: {} messages",
+            session.link.outbox.len()
+        );
         events.event(Event::SessionDisconnected { session: id });
         let name = session.name.clone();
         self.decide_contenders(&name, now, events);
@@ -545,7 +551,13 @@ impl Server {
         if session.is_connected() {
             events.event(Event::SessionDisconnected { session: id });
         }
-        narrate!(self.verbose, "SERVER LEFT", session.name, "{} messages were dropped", session.link.outbox.len());
+        narrate!(
+            self.verbose,
+            "SERVER LEFT",
+            session.name,
+            "messages that did not arrive: {}",
+            session.link.outbox.len()
+        );
         events.event(Event::SessionEnded {
             session: id,
             name: &session.name,
@@ -642,6 +654,13 @@ impl Machine for Server {
     fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events) {
         if let Some(id) = self.listeners.remove(&listener) {
             self.end_session(id, now, events);
+        }
+    }
+
+    fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
+        match self.connections.get_mut(&connection) {
+            Some(Connection::Frames { inbox, .. }) => inbox.rest(),
+            _ => None,
         }
     }
 

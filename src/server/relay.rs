@@ -33,7 +33,7 @@ pub(super) struct Parked {
 impl Server {
     pub(super) fn relay_emit(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
         let Some(session) = self.sessions.get(&id) else { return };
-        narrate!(self.verbose, "SERVER RELAY", frame.command, "from {:?} to {:?}", session.name, frame.name);
+        narrate!(self.verbose, "SERVER RELAY", frame.command, "from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
         let outgoing = passed_on(frame, &origin, 0);
         if self.is_parked(frame, now) {
@@ -49,7 +49,7 @@ impl Server {
 
     pub(super) fn relay_broadcast(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
         let Some(session) = self.sessions.get(&id) else { return };
-        narrate!(self.verbose, "SERVER RELAY", frame.command, "from {:?} to all others", session.name);
+        narrate!(self.verbose, "SERVER RELAY", frame.command, "from {} to all others", session.name);
         let origin = session.name.clone();
         let outgoing = passed_on(frame, &origin, 0);
         self.push_to_all(&outgoing, Some(id));
@@ -61,7 +61,7 @@ impl Server {
 
     pub(super) fn relay_request(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
         let Some(session) = self.sessions.get(&id) else { return };
-        narrate!(self.verbose, "SERVER RELAY", frame.command, "delivery from {:?} to {:?}", session.name, frame.name);
+        narrate!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
         self.next_relay += 1;
         let relay = self.next_relay;

@@ -4,20 +4,23 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod pipe;
+mod random;
+mod said;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ipcio::client::{self, Client, Outgoing};
 use ipcio::domain::Domain;
-use ipcio::error::{Code, Error};
-use ipcio::link::Receipt;
-use ipcio::machine::{Action, ConnectionId, Credentials, Event, Incoming, ListenerId, Machine, Payload, SessionId};
+use ipcio::error::Error;
+use ipcio::machine::{Action, ConnectionId, Credentials, Event, ListenerId, Machine, Payload};
 use ipcio::protocol::frame::Kind;
 use ipcio::server::{self, Server};
 use ipcio::trust::{Others, Trust};
 
 pub(crate) use pipe::Pipe;
+pub(crate) use random::Random;
+pub(crate) use said::Said;
 
 /// The handler that the server and every client have.
 pub(crate) const COMMAND: &str = "note";
@@ -28,40 +31,6 @@ pub(crate) enum Side {
     Server,
     Client(usize),
 }
-
-/// What a machine said, kept.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Said {
-    Message {
-        session: SessionId,
-        from: String,
-        request: Option<u64>,
-        redelivered: bool,
-        payload: String,
-        receipt: Receipt,
-    },
-    Answer {
-        request: u64,
-        outcome: Result<String, String>,
-    },
-    Settled(u64),
-    Rejected(Code),
-    Connected,
-    Disconnected,
-    Refused(Code),
-    SessionConnected(String),
-    SessionDisconnected,
-    SessionEnded {
-        name: String,
-        messages: u64,
-    },
-    Drained,
-    Closed,
-}
-
-/// Numbers that are the same on every machine.
-#[derive(Debug)]
-pub(crate) struct Random(u64);
 
 /// All of them together, at one point in time.
 pub(crate) struct World {
@@ -81,17 +50,6 @@ pub(crate) struct World {
     /// Out of how many writes of the server one is its last.
     pub(crate) mortality: Option<usize>,
     control: Option<ListenerId>,
-}
-
-impl Random {
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as usize) % limit.max(1)
-    }
-
-    pub(crate) fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
 }
 
 pub(crate) fn trust() -> Trust {
@@ -134,7 +92,7 @@ impl World {
     pub(crate) fn with_options(seed: u64, server_options: server::Options) -> World {
         let mut world = World {
             now: Instant::now(),
-            random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            random: Random::new(seed),
             server: None,
             server_options,
             clients: Vec::new(),
@@ -438,30 +396,5 @@ impl World {
 
     fn path(&self) -> PathBuf {
         self.server_options.domain.control()
-    }
-}
-
-impl From<Event<'_>> for Said {
-    fn from(event: Event<'_>) -> Said {
-        let text = |payload: Payload<'_>| match payload {
-            Payload::Json(text) => String::from_utf8(text.to_vec()).unwrap(),
-            Payload::Bytes(bytes) => format!("{bytes:?}"),
-        };
-        match event {
-            Event::Message(Incoming { session, from, request, redelivered, payload, receipt, .. }) => {
-                Said::Message { session, from: from.into(), request, redelivered, payload: text(payload), receipt }
-            }
-            Event::Answer { request, outcome } => Said::Answer { request, outcome: outcome.map(text).map_err(text) },
-            Event::Settled { count } => Said::Settled(count),
-            Event::Rejected { error } => Said::Rejected(error.code()),
-            Event::Connected { .. } => Said::Connected,
-            Event::Disconnected => Said::Disconnected,
-            Event::Refused { error } => Said::Refused(error.code()),
-            Event::SessionConnected { name, .. } => Said::SessionConnected(name.into()),
-            Event::SessionDisconnected { .. } => Said::SessionDisconnected,
-            Event::SessionEnded { name, messages, .. } => Said::SessionEnded { name: name.into(), messages },
-            Event::Drained { .. } => Said::Drained,
-            Event::Closed => Said::Closed,
-        }
     }
 }

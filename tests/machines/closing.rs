@@ -1,0 +1,95 @@
+//! Starting, and leaving.
+
+use ipcio::error::Code;
+use ipcio::machine::{Event, Payload};
+use ipcio::protocol::frame::Kind;
+
+use crate::world::{COMMAND, Said, Side, World};
+use crate::{SECOND, alice_and_bob, handle, messages};
+#[test]
+fn a_server_that_closes_says_goodbye_when_everything_has_arrived() {
+    let mut world = alice_and_bob();
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].to_client.full = true;
+    world.server().emit("bob", COMMAND, Payload::Json(b"1"), None).unwrap();
+    world.flush(Side::Server);
+    let now = world.now;
+    let mut said = Vec::new();
+    world.server().close(now, &mut |event: Event<'_>| said.push(Said::from(event)));
+    world.flush(Side::Server);
+    world.settle();
+    assert_eq!(world.take(0), [Said::Disconnected]);
+    assert!(!world.take_server().contains(&Said::Closed));
+    world.pipes[pipe].to_client.full = false;
+    world.pipes[pipe].to_client.blocked = false;
+    world.write(pipe, Side::Server);
+    world.settle();
+    let said = world.take(1);
+    assert_eq!(messages(&said), [("1", false)]);
+    handle(&mut world, Side::Client(1), &said);
+    world.wait(SECOND);
+    assert_eq!(world.take_server().last(), Some(&Said::Closed));
+    assert!(!world.server().is_started() && world.clients[0].is_started());
+}
+
+#[test]
+fn a_server_that_closes_does_not_wait_for_ever() {
+    let mut world = alice_and_bob();
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].to_client.full = true;
+    world.server().emit("bob", COMMAND, Payload::Json(b"1"), None).unwrap();
+    world.flush(Side::Server);
+    world.call(Side::Server, |_, _, _| ());
+    let now = world.now;
+    world.server().close(now, &mut |_: Event<'_>| ());
+    world.flush(Side::Server);
+    world.wait(6 * SECOND);
+    assert_eq!(world.take_server().last(), Some(&Said::Closed));
+}
+
+#[test]
+fn a_client_that_closes_waits_for_what_it_has_sent() {
+    let mut world = alice_and_bob();
+    world.push(0, Kind::Send, "", 0, "1").unwrap();
+    let now = world.now;
+    world.clients[0].close(now, &mut |_: Event<'_>| ());
+    world.flush(Side::Client(0));
+    world.settle();
+    let said = world.take_server();
+    assert_eq!((messages(&said), world.take(0)), (vec![("1", false)], vec![]));
+    handle(&mut world, Side::Server, &said);
+    assert_eq!(world.take(0), [Said::Settled(1), Said::Closed]);
+    let ended = Said::SessionEnded { name: "alice".into(), messages: 0 };
+    assert!(world.take_server().contains(&ended));
+}
+
+#[test]
+fn a_client_that_nobody_answers_closes_after_a_while() {
+    let mut world = alice_and_bob();
+    world.push(0, Kind::Send, "", 0, "1").unwrap();
+    let now = world.now;
+    world.clients[0].close(now, &mut |_: Event<'_>| ());
+    world.flush(Side::Client(0));
+    world.wait(6 * SECOND);
+    assert_eq!(world.take(0), [Said::Closed]);
+    assert!(!world.clients[0].is_started());
+    // It can be used again.
+    world.clients[0].connect().unwrap();
+    world.flush(Side::Client(0));
+    world.settle();
+    assert_eq!(world.take(0), [Said::Connected]);
+}
+
+#[test]
+fn a_server_is_started_once_and_again_after_it_was_closed() {
+    let mut world = World::new(1);
+    let now = world.now;
+    assert_eq!(world.server().start(now).unwrap_err().code(), Code::AlreadyStarted);
+    let mut said = Vec::new();
+    world.server().close(now, &mut |event: Event<'_>| said.push(Said::from(event)));
+    world.flush(Side::Server);
+    assert_eq!(said, [Said::Closed]);
+    world.server().start(now).unwrap();
+    let client = world.client("alice");
+    assert_eq!(world.clients[client].connect().unwrap_err().code(), Code::AlreadyStarted);
+}

@@ -1,0 +1,67 @@
+//! What the machines do in each of the cases that their users can meet, without a socket.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
+mod closing;
+mod messages;
+mod sessions;
+#[path = "../world/mod.rs"]
+mod world;
+
+use std::time::Duration;
+
+use ipcio::error::Code;
+use world::{Said, Side, World, server_options};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A world in which `alice`, 0, and `bob`, 1, are connected and nothing has been said.
+fn alice_and_bob() -> World {
+    with_server(server_options())
+}
+
+fn with_server(options: ipcio::server::Options) -> World {
+    let mut world = World::with_options(1, options);
+    for (index, name) in ["alice", "bob"].into_iter().enumerate() {
+        world.client(name);
+        world.settle();
+        assert_eq!(world.take(index), [Said::Connected]);
+    }
+    world.take_server();
+    world
+}
+
+/// The payloads of messages, and whether they are marked as redelivered.
+fn messages(said: &[Said]) -> Vec<(&str, bool)> {
+    let found = said.iter().filter_map(|said| match said {
+        Said::Message { payload, redelivered, .. } => Some((payload.as_str(), *redelivered)),
+        _ => None,
+    });
+    found.collect()
+}
+
+/// Has the handlers of everything that was said been called.
+fn handle(world: &mut World, side: Side, said: &[Said]) {
+    for said in said {
+        if let Said::Message { session, receipt, .. } = *said {
+            world.call(side, |machine, now, _| machine.handled(session, receipt, now));
+        }
+    }
+    world.settle();
+}
+
+/// The code with which a delivery failed, and its number.
+fn failures(said: &[Said]) -> Vec<(u64, String)> {
+    let found = said.iter().filter_map(|said| match said {
+        Said::Answer { request, outcome: Err(failure) } => {
+            let failure: serde_json::Value = serde_json::from_str(failure).unwrap();
+            Some((*request, failure["code"].as_str().unwrap().to_owned()))
+        }
+        _ => None,
+    });
+    found.collect()
+}
+
+fn failure(request: u64, code: Code) -> (u64, String) {
+    (request, code.as_str().to_owned())
+}

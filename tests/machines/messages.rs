@@ -1,0 +1,221 @@
+//! What becomes of messages.
+
+use ipcio::client::{self, Outgoing};
+use ipcio::error::Code;
+use ipcio::machine::Payload;
+use ipcio::protocol::frame::{Frame, Kind};
+use ipcio::server;
+
+use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
+use crate::{SECOND, alice_and_bob, failure, failures, handle, messages, with_server};
+#[test]
+fn a_message_settles_when_its_handler_was_called_and_not_before() {
+    let mut world = alice_and_bob();
+    world.send(0, Kind::Send, "", 0, "1");
+    let said = world.take_server();
+    assert_eq!((messages(&said), world.take(0)), (vec![("1", false)], vec![]));
+    handle(&mut world, Side::Server, &said);
+    assert_eq!(world.take(0), [Said::Settled(1)]);
+}
+
+#[test]
+fn a_message_to_another_client_settles_when_it_is_written_to_that_client() {
+    let mut world = alice_and_bob();
+    world.push(0, Kind::Emit, "bob", 0, "1").unwrap();
+    world.flush(Side::Client(0));
+    let (alice, bob) = (world.pipe_of(0).unwrap(), world.pipe_of(1).unwrap());
+    world.carry(alice, Side::Server, usize::MAX);
+    assert!(!world.pipes[bob].to_client.bytes.is_empty() && !world.pipes[alice].to_client.bytes.is_empty());
+    world.carry(alice, Side::Client(0), usize::MAX);
+    assert_eq!(world.take(0), [Said::Settled(1)]);
+}
+
+#[test]
+fn a_delivery_that_nobody_handles_fails() {
+    let mut world = alice_and_bob();
+    let unknown =
+        |name| Outgoing { kind: Kind::Request, name, command: "unknown", payload: Payload::Json(b"1"), request: 1 };
+    for (request, name) in [(1, ""), (2, "bob")] {
+        world.clients[0].push(&Outgoing { request, ..unknown(name) }).unwrap();
+        world.flush(Side::Client(0));
+        world.settle();
+        assert_eq!(failures(&world.take(0)), [failure(request, Code::NoSuchCommand)]);
+    }
+    world.send(0, Kind::Request, "nobody", 3, "1");
+    assert_eq!(failures(&world.take(0)), [failure(3, Code::NoSuchClient)]);
+    assert_eq!(messages(&world.take(1)), []);
+}
+
+#[test]
+fn a_message_that_nobody_handles_is_received_all_the_same() {
+    let mut world = alice_and_bob();
+    let unknown = Outgoing { kind: Kind::Send, name: "", command: "unknown", payload: Payload::Json(b"1"), request: 0 };
+    world.clients[0].push(&unknown).unwrap();
+    world.flush(Side::Client(0));
+    world.settle();
+    assert_eq!(world.take(0), [Said::Settled(1)]);
+}
+
+#[test]
+fn commands_of_the_protocol_are_refused() {
+    let mut world = alice_and_bob();
+    let reserved = Outgoing { kind: Kind::Send, name: "", command: "emit", payload: Payload::Json(b"1"), request: 0 };
+    assert_eq!(world.clients[0].push(&reserved).unwrap_err().code(), Code::RestrictedCommand);
+    let emitted = world.server().emit("bob", "deliver", Payload::Json(b"1"), None);
+    assert_eq!(emitted.unwrap_err().code(), Code::RestrictedCommand);
+}
+
+#[test]
+fn what_was_sent_without_a_server_waits_for_clients_that_come_later() {
+    let mut world = World::new(1);
+    world.kill_server();
+    let alice = world.client("alice");
+    world.push(alice, Kind::Emit, "bob", 0, "1").unwrap();
+    world.push(alice, Kind::Broadcast, "", 0, "2").unwrap();
+    world.push(alice, Kind::Request, "bob", 3, "3").unwrap();
+    world.push(alice, Kind::Request, "carol", 4, "4").unwrap();
+    world.start_server();
+    world.wait(SECOND);
+    assert_eq!(world.take(alice), [Said::Connected, Said::Settled(2)]);
+    let bob = world.client("bob");
+    world.settle();
+    assert_eq!(messages(&world.take(bob)), [("1", false), ("2", false), ("3", false)]);
+    let dave = world.client("dave");
+    world.settle();
+    assert_eq!(messages(&world.take(dave)), [("2", false)]);
+    assert_eq!(world.take(alice), []);
+    world.wait(SECOND);
+    assert_eq!(failures(&world.take(alice)), [failure(4, Code::NoSuchClient)]);
+}
+
+#[test]
+fn what_the_other_side_does_not_take_is_rejected_in_its_turn() {
+    let mut world = World::with_options(1, server::Options { limit: 100, ..server_options() });
+    world.kill_server();
+    let alice = world.client("alice");
+    let large = format!("\"{}\"", "x".repeat(200));
+    world.push(alice, Kind::Emit, "bob", 0, "1").unwrap();
+    world.push(alice, Kind::Emit, "bob", 0, &large).unwrap();
+    world.push(alice, Kind::Emit, "bob", 0, "2").unwrap();
+    world.push(alice, Kind::Request, "", 4, &large).unwrap();
+    world.start_server();
+    world.wait(SECOND);
+    let said = world.take(alice);
+    assert_eq!(failures(&said), [failure(4, Code::MessageTooLarge)]);
+    let settled: Vec<&Said> = said.iter().filter(|said| matches!(said, Said::Settled(_) | Said::Rejected(_))).collect();
+    assert_eq!(settled, [&Said::Settled(1), &Said::Rejected(Code::MessageTooLarge), &Said::Settled(1)]);
+    assert_eq!(world.push(alice, Kind::Send, "", 0, &large).unwrap_err().code(), Code::MessageTooLarge);
+}
+
+#[test]
+fn what_the_receiver_does_not_take_fails_its_delivery() {
+    let mut world = alice_and_bob();
+    let carol = world.client_with(client::Options { limit: 100, ..client_options("carol") });
+    world.settle();
+    world.take(carol);
+    let large = format!("\"{}\"", "x".repeat(200));
+    world.send(0, Kind::Request, "carol", 1, &large);
+    assert_eq!(failures(&world.take(0)), [failure(1, Code::MessageTooLarge)]);
+    world.send(0, Kind::Broadcast, "", 0, &large);
+    assert_eq!((messages(&world.take(carol)).len(), messages(&world.take(1)).len()), (0, 1));
+
+    world.send(carol, Kind::Request, "", 2, "1");
+    let said = world.take_server();
+    let Some(Said::Message { session, request: Some(request), .. }) = said.last() else { panic!("{said:?}") };
+    world.server().respond(*session, *request, Ok(Payload::Json(large.as_bytes())));
+    world.flush(Side::Server);
+    world.settle();
+    assert_eq!(failures(&world.take(carol)), [failure(2, Code::MessageTooLarge)]);
+}
+
+#[test]
+fn a_payload_that_ends_early_ends_its_connection() {
+    let mut world = alice_and_bob();
+    let pipe = world.pipe_of(0).unwrap();
+    let forged = Frame { command: COMMAND, payload: b"1],[2", ..Frame::bare(Kind::Send, 0) };
+    forged.encode(&mut world.pipes[pipe].to_server.bytes);
+    world.settle();
+    assert_eq!(world.take_server(), [Said::SessionDisconnected]);
+    assert_eq!(world.take(0), [Said::Disconnected]);
+}
+
+#[test]
+fn a_client_that_does_not_read_is_dropped_and_holds_up_nobody() {
+    let mut world = with_server(server::Options { slow_consumer_limit: 5_000, ..server_options() });
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].to_client.full = true;
+    let text = format!("\"{}\"", "x".repeat(1_000));
+    for _ in 0..4 {
+        world.send(0, Kind::Emit, "bob", 0, &text);
+        assert_eq!(world.take(0), [Said::Settled(1)]);
+    }
+    assert_eq!(world.take_server(), []);
+    world.send(0, Kind::Request, "bob", 5, &text);
+    let ended = Said::SessionEnded { name: "bob".into(), messages: 5 };
+    assert_eq!(world.take_server(), [Said::SessionDisconnected, ended]);
+    assert_eq!(failures(&world.take(0)), [failure(5, Code::ClientLeft)]);
+    // It tries again, and is a new one.
+    world.wait(SECOND);
+    assert_eq!(world.take(1), [Said::Disconnected, Said::Connected]);
+}
+
+#[test]
+fn a_delivery_that_a_dead_server_had_received_is_asked_again() {
+    let mut world = alice_and_bob();
+    world.send(0, Kind::Request, "", 1, "1");
+    let said = world.take_server();
+    handle(&mut world, Side::Server, &said);
+    world.send(0, Kind::Send, "", 0, "2");
+    world.kill_server();
+    world.start_server();
+    world.wait(SECOND);
+    let said = world.take_server();
+    assert_eq!(messages(&said), [("1", true), ("2", true)]);
+    let (session, request) = said
+        .iter()
+        .find_map(|said| match said {
+            Said::Message { session, request: Some(request), .. } => Some((*session, *request)),
+            _ => None,
+        })
+        .unwrap();
+    world.server().respond(session, request, Ok(Payload::Json(b"\"done\"")));
+    world.flush(Side::Server);
+    world.settle();
+    assert!(world.take(0).contains(&Said::Answer { request: 1, outcome: Ok("\"done\"".into()) }));
+}
+
+#[test]
+fn a_message_whose_handler_was_not_called_outlives_its_connection_and_then_its_server() {
+    let mut world = alice_and_bob();
+    world.send(0, Kind::Send, "", 0, "1");
+    assert_eq!(messages(&world.take_server()), [("1", false)]);
+    let pipe = world.pipe_of(0).unwrap();
+    world.pipes[pipe].cut_both();
+    world.wait(SECOND);
+    assert_eq!(world.take(0), [Said::Disconnected, Said::Connected]);
+    world.kill_server();
+    world.start_server();
+    world.wait(SECOND);
+    assert_eq!(messages(&world.take_server()), [("1", true)]);
+}
+
+#[test]
+fn a_connection_that_breaks_loses_nothing_and_repeats_nothing() {
+    let mut world = alice_and_bob();
+    for text in ["1", "2", "3"] {
+        world.push(0, Kind::Send, "", 0, text).unwrap();
+    }
+    world.flush(Side::Client(0));
+    let pipe = world.pipe_of(0).unwrap();
+    let one = world.pipes[pipe].to_server.bytes.len() / 3;
+    // One message arrives whole, and a part of another one.
+    world.pipes[pipe].to_server.cut(one + 7);
+    world.pipes[pipe].to_client.cut(0);
+    world.settle();
+    world.wait(SECOND);
+    let said = world.take_server();
+    assert_eq!(messages(&said), [("1", false), ("2", false), ("3", false)]);
+    assert_eq!(world.take(0), [Said::Disconnected, Said::Connected]);
+    handle(&mut world, Side::Server, &said);
+    assert_eq!(world.take(0), [Said::Settled(1), Said::Settled(1), Said::Settled(1)]);
+}

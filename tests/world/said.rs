@@ -1,0 +1,60 @@
+//! What machines say, kept to be looked at.
+
+use ipcio::error::Code;
+use ipcio::link::Receipt;
+use ipcio::machine::{Event, Incoming, Payload, SessionId};
+
+/// Something that a machine said.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Said {
+    Message {
+        session: SessionId,
+        from: String,
+        request: Option<u64>,
+        redelivered: bool,
+        payload: String,
+        receipt: Receipt,
+    },
+    Answer {
+        request: u64,
+        outcome: Result<String, String>,
+    },
+    Settled(u64),
+    Rejected(Code),
+    Connected,
+    Disconnected,
+    Refused(Code),
+    SessionConnected(String),
+    SessionDisconnected,
+    SessionEnded {
+        name: String,
+        messages: u64,
+    },
+    Drained,
+    Closed,
+}
+
+impl From<Event<'_>> for Said {
+    fn from(event: Event<'_>) -> Said {
+        let text = |payload: Payload<'_>| match payload {
+            Payload::Json(text) => String::from_utf8(text.to_vec()).unwrap(),
+            Payload::Bytes(bytes) => format!("{bytes:?}"),
+        };
+        match event {
+            Event::Message(Incoming { session, from, request, redelivered, payload, receipt, .. }) => {
+                Said::Message { session, from: from.into(), request, redelivered, payload: text(payload), receipt }
+            }
+            Event::Answer { request, outcome } => Said::Answer { request, outcome: outcome.map(text).map_err(text) },
+            Event::Settled { count } => Said::Settled(count),
+            Event::Rejected { error } => Said::Rejected(error.code()),
+            Event::Connected { .. } => Said::Connected,
+            Event::Disconnected => Said::Disconnected,
+            Event::Refused { error } => Said::Refused(error.code()),
+            Event::SessionConnected { name, .. } => Said::SessionConnected(name.into()),
+            Event::SessionDisconnected { .. } => Said::SessionDisconnected,
+            Event::SessionEnded { name, messages, .. } => Said::SessionEnded { name: name.into(), messages },
+            Event::Drained { .. } => Said::Drained,
+            Event::Closed => Said::Closed,
+        }
+    }
+}
