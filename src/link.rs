@@ -53,6 +53,11 @@ impl Link {
         }
     }
 
+    /// Whether the application has been called for everything that it was given.
+    pub fn is_handled(&self) -> bool {
+        self.handled >= self.given
+    }
+
     /// How many frames could be acknowledged that are not.
     pub fn unreported(&self) -> u64 {
         self.acknowledgeable().saturating_sub(self.reported)

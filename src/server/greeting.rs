@@ -202,7 +202,19 @@ impl Server {
         let is_connected = matches!(wire, Wire::Frames(_));
         self.sessions.insert(
             id,
-            Session { name, uuid, key, attempt, link, limit, wire, blocked: false, reports: false, asked: 0 },
+            Session {
+                name,
+                uuid,
+                key,
+                attempt,
+                link,
+                limit,
+                wire,
+                blocked: false,
+                reports: false,
+                refusing: false,
+                asked: 0,
+            },
         );
         if is_connected {
             self.session_connected(id, events);

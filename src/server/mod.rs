@@ -415,7 +415,12 @@ impl Server {
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
-        session.link.count(frame.kind);
+        if self.closing && session.refuses(frame.kind) {
+            return Ok(());
+        }
+        if !session.refusing {
+            session.link.count(frame.kind);
+        }
         match frame.kind {
             Kind::Void | Kind::Padding => {}
             Kind::Acknowledgement => session.link.outbox.acknowledge(frame.id, |_| ())?,

@@ -24,6 +24,8 @@ pub(super) struct Session {
     pub(super) blocked: bool,
     /// Whether an acknowledgement may be due.
     pub(super) reports: bool,
+    /// Whether a frame was refused because the server closes: no later one may count either.
+    pub(super) refusing: bool,
     /// Deliveries that the application has not answered yet.
     pub(super) asked: usize,
 }
@@ -60,7 +62,16 @@ impl Session {
             Wire::Legacy(legacy) => legacy.is_written() && self.link.outbox.is_written(),
             _ => self.link.outbox.is_empty(),
         };
-        is_written && self.asked == 0
+        is_written && self.asked == 0 && self.link.is_handled()
+    }
+
+    /// Whether a frame comes too late for a server that closes. It is not acknowledged, so the client keeps it for
+    /// the next server; otherwise a busy client could hold up the closing without end. Answers that somebody
+    /// waits for are still taken.
+    pub(super) fn refuses(&mut self, kind: Kind) -> bool {
+        let is_answer = matches!(kind, Kind::Response | Kind::Failure);
+        self.refusing |= kind.is_sequenced() && !is_answer;
+        self.refusing && kind.is_sequenced() && !is_answer
     }
 
     /// Its connections.
