@@ -8,13 +8,21 @@ const { Inbox } = require('./support/inbox.js')
 
 const sequence = count => Array.from({ length: count }, (_, number) => number)
 
+/** Messages that may wait at once while there is no connection. */
+const WINDOW = 5_000
+
 /** Calls `send` with 0, 1, 2… in small batches until `stop()`; that resolves to what was returned. */
-function pour(send) {
+function pour(t, send) {
   const sent = []
   let pouring = true
+  // Also where the test fails before it stops it.
+  t.after(() => {
+    pouring = false
+  })
   const done = (async () => {
     while (pouring) {
       for (let round = 0; round < 10; round++) sent.push(send(sent.length))
+      if (sent.length > WINDOW) await Promise.race([sent.at(-WINDOW), until(() => !pouring, 'the end')])
       await turns(1)
     }
   })()
@@ -34,7 +42,7 @@ test('a server that closes and starts again in its process gets every message ex
   const server = domain.server({ word: inbox.takeData })
   const clients = [await domain.client('alice'), await domain.client('bob')]
   const streams = clients.map(client =>
-    pour(number => {
+    pour(t, number => {
       const data = [client.name, number]
       return number % 3 ? client.send('word', data) : client.deliver('word', data)
     }),
@@ -64,8 +72,8 @@ test('a connection that breaks again and again costs no message in either direct
     },
   })
   const alice = await domain.client('alice', { word: atAlice.takeData })
-  const up = pour(number => (number % 3 ? alice.send('word', number) : alice.deliver('word', number)))
-  const down = pour(number =>
+  const up = pour(t, number => (number % 3 ? alice.send('word', number) : alice.deliver('word', number)))
+  const down = pour(t, number =>
     number % 2 ? server.emit('alice', 'word', number) : server.broadcast('word', number),
   )
   for (let round = 0; round < 20; round++) {
@@ -143,19 +151,19 @@ test('a server that is closed and started in another process gets everything, in
   }
   let child = await start()
   const alice = await domain.client('alice')
-  const seen = []
-  const stream = pour(number => (number % 3 ? alice.send('tell', number) : alice.deliver('tell', number)))
+  let seen = []
+  const stream = pour(t, number => (number % 3 ? alice.send('tell', number) : alice.deliver('tell', number)))
   for (let round = 0; round < 3; round++) {
     const goal = stream.sent.length + 100
     await until(() => stream.sent.length > goal, 'more was sent')
     child.tell('close')
-    seen.push(...(await child.report('log')))
+    seen = seen.concat(await child.report('log'))
     assert.deepEqual(await child.end(), { code: 0, signal: null })
     child = await start()
   }
   await stream.stop()
   child.tell('close')
-  seen.push(...(await child.report('log')))
+  seen = seen.concat(await child.report('log'))
   const first = seen.filter(({ redelivered }) => !redelivered).map(({ data }) => data)
   assert.equal(new Set(first).size, first.length, 'unmarked duplicates')
   const firstSeen = [...new Set(seen.map(({ data }) => data))]

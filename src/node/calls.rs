@@ -84,7 +84,7 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let outgoing = Outgoing { kind, name: &name, command: &command, payload, request: arguments.large_number(6) };
         let instance = environment::instance(arguments.number(0));
         let client = instance.as_ref().and_then(|instance| instance.client());
-        client.map_or(Ok(()), |client| client.with(|client, _, _| client.push(&outgoing)))
+        client.map_or(Ok(()), |client| client.with(|client, _| client.push(&outgoing)))
     })
 }
 
@@ -95,7 +95,7 @@ unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -
     call(&arguments, |_| {
         let instance = environment::instance(arguments.number(0));
         if let Some(client) = instance.as_ref().and_then(|instance| instance.client()) {
-            client.with(|client, _, _| client.cancel(arguments.large_number(1)));
+            client.with(|client, _| client.cancel(arguments.large_number(1)));
         }
         Ok(())
     })
@@ -112,7 +112,7 @@ unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let instance = environment::instance(arguments.number(0));
         let server = instance.as_ref().and_then(|instance| instance.server());
         server.map_or(Ok(()), |server| {
-            server.with(|server, _, _| server.emit(&name, &command, payload, delivery.as_deref()))
+            server.with(|server, _| server.emit(&name, &command, payload, delivery.as_deref()))
         })
     })
 }
@@ -127,8 +127,7 @@ unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info
             texts.read(&arguments, &Places { name: None, command: Some(1), payload: 2 });
         let instance = environment::instance(arguments.number(0));
         let server = instance.as_ref().and_then(|instance| instance.server());
-        server
-            .map_or(Ok(()), |server| server.with(|server, _, _| server.broadcast(&command, payload, except.as_deref())))
+        server.map_or(Ok(()), |server| server.with(|server, _| server.broadcast(&command, payload, except.as_deref())))
     })
 }
 
@@ -144,7 +143,7 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
         let instance = environment::instance(arguments.number(0));
         let server = instance.as_ref().and_then(|instance| instance.server());
         server.map_or(Ok(()), |server| {
-            server.with(|server, _, _| server.send(session, &command, payload, delivery.as_deref()))
+            server.with(|server, _| server.send(session, &command, payload, delivery.as_deref()))
         })
     })
 }
@@ -160,9 +159,9 @@ unsafe extern "C" fn respond(env: sys::napi_env, info: sys::napi_callback_info) 
         let request = arguments.large_number(2);
         let Some(instance) = environment::instance(arguments.number(0)) else { return Ok(()) };
         if let Some(client) = instance.client() {
-            client.with(|client, _, _| client.respond(request, outcome));
+            client.with(|client, _| client.respond(request, outcome));
         } else if let Some(server) = instance.server() {
-            server.with(|server, _, _| server.respond(session, request, outcome));
+            server.with(|server, _| server.respond(session, request, outcome));
         }
         Ok(())
     })

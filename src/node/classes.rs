@@ -4,7 +4,7 @@
 #![allow(unreachable_pub, reason = "napi-derive asks for it")]
 #![allow(missing_docs, reason = "napi-derive writes items without; index.d.ts documents what users see")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Env, Function, JsValue, Object, Unknown};
 use napi_derive::napi;
@@ -119,7 +119,7 @@ impl NativeServer {
         if let Some(instance) = environment::instance(self.id)
             && let Some(server) = instance.server()
         {
-            server.with(|server, now, events| server.disconnect(SessionId(session), now, events));
+            server.with(|server, events| server.disconnect(SessionId(session), Instant::now(), events));
         }
     }
 
@@ -141,7 +141,7 @@ impl NativeServer {
         if let Some(instance) = environment::instance(self.id)
             && let Some(server) = instance.server()
         {
-            server.with(|server, now, events| server.close(now, events));
+            server.with(|server, events| server.close(Instant::now(), events));
         }
     }
 }
@@ -221,7 +221,7 @@ impl NativeClient {
         if let Some(instance) = environment::instance(self.id)
             && let Some(client) = instance.client()
         {
-            client.with(|client, now, events| client.disconnect(now, events));
+            client.with(|client, events| client.disconnect(Instant::now(), events));
         }
     }
 
@@ -231,7 +231,7 @@ impl NativeClient {
         if let Some(instance) = environment::instance(self.id)
             && let Some(client) = instance.client()
         {
-            client.with(|client, now, events| client.close(now, events));
+            client.with(|client, events| client.close(Instant::now(), events));
         }
     }
 }
@@ -326,14 +326,14 @@ fn start(env: Env, instance: &Instance, on_events: &Function<'_, Unknown<'_>, Un
 
 fn with_server<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Server) -> T) -> T {
     match environment::instance(id).as_ref().and_then(|instance| instance.server()) {
-        Some(server) => server.with(|server, _, _| f(server)),
+        Some(server) => server.with(|server, _| f(server)),
         None => otherwise,
     }
 }
 
 fn with_client<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Client) -> T) -> T {
     match environment::instance(id).as_ref().and_then(|instance| instance.client()) {
-        Some(client) => client.with(|client, _, _| f(client)),
+        Some(client) => client.with(|client, _| f(client)),
         None => otherwise,
     }
 }

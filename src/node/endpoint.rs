@@ -35,10 +35,10 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// Calls `f` with the machine. No JavaScript may run in it.
-    pub(super) fn with<T>(&self, f: impl FnOnce(&mut M, Instant, &mut dyn Events) -> T) -> T {
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut M, &mut dyn Events) -> T) -> T {
         match self {
-            Endpoint::Loop(endpoint) => endpoint.with(|io, events| f(&mut io.machine, Instant::now(), events)),
-            Endpoint::Thread(endpoint) => endpoint.driver.with(|io, now, events| f(&mut io.machine, now, events)),
+            Endpoint::Loop(endpoint) => endpoint.with(|io, events| f(&mut io.machine, events)),
+            Endpoint::Thread(endpoint) => endpoint.driver.with(|io, _, events| f(&mut io.machine, events)),
         }
     }
 
@@ -85,7 +85,8 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     /// JavaScript has dealt with a batch.
     pub(super) fn handled(&self, batch: Batch) {
         if !batch.receipts.is_empty() {
-            self.with(|machine, now, _| {
+            let now = Instant::now();
+            self.with(|machine, _| {
                 for (session, receipt) in batch.receipts {
                     machine.handled(session, receipt, now);
                 }

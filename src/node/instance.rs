@@ -113,8 +113,8 @@ impl Instance {
     /// Starts a server.
     pub(super) fn listen(&self) -> Result<(), Error> {
         let Some(server) = self.server() else { return Ok(()) };
-        let (listener, path) = server.with(|server, now, _| server.start(now).map(|id| (id, server.path())))?;
-        server.listen(listener, &path).inspect_err(|_| server.with(|server, _, _| server.start_failed()))
+        let (listener, path) = server.with(|server, _| server.start(Instant::now()).map(|id| (id, server.path())))?;
+        server.listen(listener, &path).inspect_err(|_| server.with(|server, _| server.start_failed()))
     }
 
     /// Hands all events to JavaScript and writes what that leads to. Within a turn it does nothing: the turn
@@ -220,8 +220,8 @@ impl Instance {
     /// Whether the process has to stay, and until when it may sleep.
     fn look_after(&self) {
         let active = match &self.role {
-            Role::Client(endpoint) => endpoint.with(|client, _, _| client.is_started()),
-            Role::Server(endpoint) => endpoint.with(|server, _, _| server.is_started() || server.is_closing()),
+            Role::Client(endpoint) => endpoint.with(|client, _| client.is_started()),
+            Role::Server(endpoint) => endpoint.with(|server, _| server.is_started() || server.is_closing()),
         };
         let event_loop = self.environment.event_loop();
         if self.active.replace(active) != active {

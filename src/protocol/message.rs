@@ -52,7 +52,7 @@ pub struct Hello {
     /// Counts the client's connections: a handshake that was overtaken by a later one says nothing any more.
     #[serde(default)]
     pub attempt: u32,
-    /// The server that `received` is about.
+    /// The [`Welcome::server`] that `received` is about.
     pub server: Option<String>,
     /// Sequenced frames that this session has received from that server.
     pub received: u64,
@@ -65,7 +65,7 @@ pub struct Hello {
 pub struct Welcome {
     /// The version that is spoken from now on.
     pub version: u32,
-    /// This server; another one after a restart.
+    /// What the server knows of the session; another one after it was forgotten, as by a restart.
     pub server: String,
     /// Whether the session is known. If not, both sides count their frames from 1.
     pub resumed: bool,

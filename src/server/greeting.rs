@@ -141,8 +141,8 @@ impl Server {
             self.resume_session(id, connection, channel, hello, now, events);
         } else if matches!(session.wire, Wire::Lost { .. }) {
             let outbox = std::mem::take(&mut session.link.outbox);
-            self.names.remove(name.as_str());
-            self.end_session(id, now, events);
+            // The name goes to this one: no other contender may get it in between.
+            self.remove_session(id, events);
             self.begin_session(connection, channel, name, hello, Some(outbox), now, events);
         } else if let Some(until) = dispute {
             self.timers.set(until, Timer::Greeting(connection));
@@ -246,8 +246,8 @@ impl Server {
             self.timers.clear(absent, Timer::Absent(id));
             self.timers.clear(expired, Timer::Expired(id));
         }
-        // A client that never read the first welcome counts from 1.
-        let resumed = hello.server.as_ref() == Some(&self.id);
+        // A client that never read the first welcome of this session counts from 1, whatever it counted before.
+        let resumed = hello.server.as_ref() == Some(&session.uuid);
         if resumed {
             if session.link.resume(hello.received).is_err() {
                 session.wire = Wire::Lost { absent: now, expired: now };
@@ -270,7 +270,7 @@ impl Server {
     fn welcome(&self, name: &str, uuid: &str, resumed: bool, received: u64, channel: &mut Channel) {
         let welcome = Welcome {
             version: message::VERSION,
-            server: self.id.clone(),
+            server: uuid.to_owned(),
             resumed,
             received,
             limit: self.options.limit as u64,

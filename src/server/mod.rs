@@ -533,9 +533,15 @@ impl Server {
         self.end_session(id, now, events);
     }
 
-    /// Ends a session, its connections included.
+    /// Ends a session, its connections included. Its name may go to somebody who waits for it.
     fn end_session(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
-        let Some(session) = self.sessions.remove(&id) else { return };
+        if let Some(session) = self.remove_session(id, events) {
+            self.decide_contenders(&session.name, now, events);
+        }
+    }
+
+    fn remove_session(&mut self, id: SessionId, events: &mut dyn Events) -> Option<Session> {
+        let session = self.sessions.remove(&id)?;
         for connection in session.connections() {
             if self.connections.remove(&connection).is_some() {
                 self.actions.push_back(Action::Close(connection));
@@ -569,7 +575,7 @@ impl Server {
             messages: session.link.outbox.len(),
             bytes: session.link.outbox.size(),
         });
-        self.decide_contenders(&session.name, now, events);
+        Some(session)
     }
 
     /// Drops the clients for which too much waits.
