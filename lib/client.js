@@ -26,14 +26,6 @@ const DISCOVER = 8
 /** Milliseconds that a server that is there needs at most, as a rule, to be connected to. */
 const SOON = 20
 
-/** Failures that the server speaks of, as opposed to those of a handler. */
-const SERVER_FAILURES = new Set([
-  'ERR_IPC_CLIENT_LEFT',
-  'ERR_IPC_MESSAGE_TOO_LARGE',
-  'ERR_IPC_NO_SUCH_CLIENT',
-  'ERR_IPC_NO_SUCH_COMMAND',
-])
-
 /** A client of a domain. Its documentation is in `index.d.ts`. */
 class Client extends EventEmitter {
   #native
@@ -244,9 +236,7 @@ class Client extends EventEmitter {
       delivery.resolve(data)
       return
     }
-    const error = remoteError(data)
-    if (!SERVER_FAILURES.has(error.code)) error.remote = true
-    delivery.reject(error)
+    delivery.reject(remoteError(data))
   }
 
   #event(kind, parts) {

@@ -201,6 +201,7 @@ function describeFailure(error) {
     name: (isError && text(error.name)) || 'Error',
     message: (isError ? text(error.message) : undefined) ?? describeThrown(error),
     code: (isError && text(error.code)) || null,
+    remote: true,
   }
 }
 

@@ -146,22 +146,20 @@ impl Error {
             name: Option<String>,
             message: Option<String>,
             code: Option<String>,
+            remote: bool,
         }
         // What is not of this form is a failure all the same.
-        let Failure { name, message, code } = serde_json::from_slice(failure).unwrap_or_default();
-        let message = message.unwrap_or_default();
-        match code.as_deref().and_then(Code::of_ours) {
-            Some(code) => Error::new(code, message),
-            None => {
-                let remote = Remote { name: name.unwrap_or_else(|| "Error".to_owned()), code };
-                Error { code: Code::HandlerThrew, message, remote: Some(Box::new(remote)) }
-            }
-        }
+        let failure: Failure = serde_json::from_slice(failure).unwrap_or_default();
+        let ours = failure.code.as_deref().and_then(Code::of_ours);
+        let remote = (failure.remote || ours.is_none())
+            .then(|| Box::new(Remote { name: failure.name.unwrap_or_else(|| "Error".to_owned()), code: failure.code }));
+        let message = failure.message.unwrap_or_default();
+        Error { code: ours.unwrap_or(Code::HandlerThrew), message, remote }
     }
 
     /// The payload of a failure frame that carries this error.
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        Failure { name: "Error", message: &self.message, code: Some(self.code.as_str()) }.to_json()
+        Failure { name: "Error", message: &self.message, code: Some(self.code.as_str()), remote: false }.to_json()
     }
 }
 
@@ -179,6 +177,8 @@ pub(crate) struct Failure<'a> {
     pub(crate) name: &'a str,
     pub(crate) message: &'a str,
     pub(crate) code: Option<&'a str>,
+    /// Whether a handler failed, and not the server by itself.
+    pub(crate) remote: bool,
 }
 
 impl Failure<'_> {
@@ -229,10 +229,13 @@ mod tests {
     fn an_error_crosses_as_it_is_and_that_of_a_handler_keeps_its_name_and_code() {
         let error = no_such_client("bob");
         assert_eq!(Error::from_json(&error.to_json()), error);
-        let failure = br#"{"name":"RangeError","message":"too far","code":"E_FAR"}"#;
+        let failure = br#"{"name":"RangeError","message":"too far","code":"E_FAR","remote":true}"#;
         let error = Error::from_json(failure);
         let remote = Remote { name: "RangeError".into(), code: Some("E_FAR".into()) };
         assert_eq!((error.code(), error.message(), error.remote()), (Code::HandlerThrew, "too far", Some(&remote)));
+        let failure = br#"{"name":"Error","message":"late","code":"ERR_IPC_TIMEOUT","remote":true}"#;
+        let error = Error::from_json(failure);
+        assert!(error.code() == Code::Timeout && error.remote().is_some());
         assert_eq!(Error::from_json(b"null").code(), Code::HandlerThrew);
     }
 }

@@ -130,6 +130,10 @@ mod tests {
         link.give();
         assert_eq!(link.unreported(), 0);
         assert!(!link.report());
+        // Another connection is told the same anew, and no less.
+        link.resume(0).unwrap();
+        assert!(link.report());
+        assert_eq!(link.reported, 1);
     }
 
     #[test]

@@ -210,6 +210,9 @@ pub trait Machine {
     /// A connection could not be made, or has ended; not called after [`Action::Close`].
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events);
 
+    /// Deals with what calls of the application have led to. To be called before anything is written.
+    fn settle(&mut self, now: Instant, events: &mut dyn Events);
+
     /// The next connection that has something to write. Its bytes are to be written before this is asked
     /// again: an acknowledgement of what was passed on comes after what was passed on.
     fn next_dirty(&mut self) -> Option<ConnectionId>;

@@ -718,6 +718,8 @@ impl Machine for Client {
         }
     }
 
+    fn settle(&mut self, _: Instant, _: &mut dyn Events) {}
+
     fn next_dirty(&mut self) -> Option<ConnectionId> {
         if !std::mem::take(&mut self.dirty) {
             return None;

@@ -97,6 +97,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
 
     /// Carries out all actions and writes all that can be written.
     pub fn flush(&mut self, now: Instant, events: &mut dyn Events) {
+        self.machine.settle(now, events);
         loop {
             if let Some(action) = self.machine.next_action() {
                 self.act(action, now, events);

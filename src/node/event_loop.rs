@@ -251,12 +251,10 @@ impl EventLoop {
     /// Looks whether something comes until then.
     fn spin(&self, until: Instant) -> Spin {
         while Instant::now() < until {
-            let notices = self.select();
-            if !notices.is_empty() {
-                return Spin::Ready(notices);
-            }
+            // The loop watches the selector too: one look is enough for both.
             if self.uv.is_ready() {
-                return Spin::Others;
+                let notices = self.select();
+                return if notices.is_empty() { Spin::Others } else { Spin::Ready(notices) };
             }
         }
         Spin::Nothing

@@ -205,6 +205,7 @@ fn failure(error: &HandlerError) -> Vec<u8> {
     let text;
     let failure = match error.downcast_ref::<Error>() {
         Some(error) => Failure {
+            remote: true,
             name: error.remote().map_or("Error", |remote| &remote.name),
             message: error.message(),
             code: match error.remote() {
@@ -214,7 +215,7 @@ fn failure(error: &HandlerError) -> Vec<u8> {
         },
         None => {
             text = error.to_string();
-            Failure { name: "Error", message: &text, code: None }
+            Failure { name: "Error", message: &text, code: None, remote: true }
         }
     };
     failure.to_json()

@@ -680,7 +680,6 @@ impl Machine for Server {
             narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client sent {error}");
             self.drop_connection(connection, now, events);
         }
-        self.drop_slow_consumers(now, events);
         if self.closing {
             self.close_step(false, now, events);
         }
@@ -688,6 +687,10 @@ impl Machine for Server {
 
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         self.connection_ended(connection, now, events);
+    }
+
+    fn settle(&mut self, now: Instant, events: &mut dyn Events) {
+        self.drop_slow_consumers(now, events);
     }
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {
@@ -753,7 +756,6 @@ impl Machine for Server {
             }
             None => {}
         }
-        self.drop_slow_consumers(now, events);
         if self.closing {
             self.close_step(false, now, events);
         }
@@ -786,7 +788,6 @@ impl Machine for Server {
                 Timer::Close => self.close_step(true, now, events),
             }
         }
-        self.drop_slow_consumers(now, events);
     }
 }
 

@@ -67,9 +67,38 @@ fn when_clients_die_what_is_for_them_reaches_the_next_of_their_name() {
         play.end();
         for (note, kind, receivers) in play.sent.iter().filter(|(note, ..)| play.settled.contains(&note.1)) {
             for &receiver in receivers {
-                let _ = receiver;
+                assert!(play.times_seen(receiver, note) > 0, "{kind:?} {note:?} did not come to {receiver}");
             }
         }
+    });
+}
+
+#[test]
+fn whatever_happens_every_promise_settles_and_what_comes_twice_is_marked() {
+    with_seeds(|seed| {
+        let mut play = Play::new(seed);
+        play.world.settle();
+        for _ in 0..2000 {
+            play.world.mortality = Some(2000);
+            play.step();
+            if play.world.server.is_none() {
+                play.bury_server();
+                play.world.start_server();
+            }
+            if play.world.random.one_in(40) {
+                play.world.capacity = [usize::MAX, 5, 40, 3000][play.world.random.below(4)];
+            }
+            if play.world.random.one_in(40) {
+                play.cut_one();
+            }
+            if play.world.random.one_in(100) {
+                play.server_sends();
+            }
+            if play.world.random.one_in(150) {
+                play.restart_one();
+            }
+        }
+        play.end();
     });
 }
 
@@ -80,7 +109,7 @@ fn when_the_server_dies_nothing_is_lost_and_what_comes_twice_is_marked() {
         play.world.settle();
         for _ in 0..3000 {
             // What waits in the server for a client that is not there dies with it, as documented.
-            play.world.mortality = Some(4000);
+            play.world.mortality = play.all_connected().then_some(40);
             play.step();
             if play.world.server.is_none() {
                 play.bury_server();
@@ -89,17 +118,8 @@ fn when_the_server_dies_nothing_is_lost_and_what_comes_twice_is_marked() {
                 }
                 play.world.start_server();
             }
-            if play.world.random.one_in(40) {
+            if play.world.random.one_in(200) {
                 play.cut_one();
-            }
-            if play.world.random.one_in(40) {
-                play.world.capacity = [usize::MAX, 5, 40, 3000][play.world.random.below(4)];
-            }
-            if play.world.random.one_in(100) {
-                play.server_sends();
-            }
-            if play.world.random.one_in(150) {
-                play.restart_one();
             }
         }
         play.end();
@@ -109,7 +129,7 @@ fn when_the_server_dies_nothing_is_lost_and_what_comes_twice_is_marked() {
                 continue;
             }
             for &receiver in receivers {
-                let _ = receiver;
+                assert!(play.times_seen(receiver, note) > 0, "{kind:?} {note:?} did not come to {receiver}");
             }
         }
     });

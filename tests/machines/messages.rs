@@ -200,6 +200,40 @@ fn a_message_whose_handler_was_not_called_outlives_its_connection_and_then_its_s
 }
 
 #[test]
+fn an_acknowledgement_that_was_lost_with_its_connection_is_given_again() {
+    let mut world = alice_and_bob();
+    world.send(0, Kind::Send, "", 0, "1");
+    let said = world.take_server();
+    let pipe = world.pipe_of(0).unwrap();
+    for said in &said {
+        if let Said::Message { session, receipt, .. } = *said {
+            world.call(Side::Server, |machine, now, _| machine.handled(session, receipt, now));
+        }
+    }
+    world.pipes[pipe].cut_both();
+    world.wait(SECOND);
+    assert_eq!(world.take(0), [Said::Disconnected, Said::Connected, Said::Settled(1)]);
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_has_acknowledged_nothing_that_it_had_not_passed_on() {
+    let mut world = alice_and_bob();
+    let unknown = Outgoing { kind: Kind::Request, name: "", command: "?", payload: Payload::Json(b"1"), request: 1 };
+    world.clients[0].push(&unknown).unwrap();
+    world.push(0, Kind::Emit, "bob", 0, "2").unwrap();
+    // Its first write is the answer to alice, its second one would be the message to bob.
+    world.mortality = Some(1);
+    world.flush(Side::Client(0));
+    world.settle();
+    assert_eq!(failures(&world.take(0)), [failure(1, Code::NoSuchCommand)]);
+    world.mortality = None;
+    world.start_server();
+    world.wait(SECOND);
+    assert_eq!(messages(&world.take(1)), [("2", true)]);
+    assert!(world.take(0).contains(&Said::Settled(1)));
+}
+
+#[test]
 fn a_connection_that_breaks_loses_nothing_and_repeats_nothing() {
     let mut world = alice_and_bob();
     for text in ["1", "2", "3"] {

@@ -46,6 +46,43 @@ fn a_client_that_was_restarted_gets_its_name_once_the_old_connection_ends() {
 }
 
 #[test]
+fn of_several_that_wait_for_a_name_one_gets_it_with_its_messages() {
+    let mut world = alice_and_bob();
+    let others = [world.client("bob"), world.client("bob")];
+    let pipe = world.pipe_of(1).unwrap();
+    for other in 1..=2 {
+        world.accept(pipe + other);
+        world.carry(pipe + other, Side::Server, usize::MAX);
+    }
+    world.pipes[pipe].leave(Side::Client(1));
+    world.settle();
+    assert_eq!(world.take(others[0]), [Said::Connected]);
+    world.wait(Duration::from_millis(51));
+    assert_eq!(world.take(others[1]), [Said::Refused(Code::NameTaken)]);
+    world.send(0, Kind::Emit, "bob", 0, "1");
+    assert_eq!(messages(&world.take(others[0])), [("1", false)]);
+}
+
+#[test]
+fn a_client_that_was_forgotten_and_never_told_so_misses_nothing_that_follows() {
+    let mut world = with_server(server::Options { slow_consumer_limit: 100, ..server_options() });
+    world.send(0, Kind::Emit, "bob", 0, "1");
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].to_client.full = true;
+    world.send(0, Kind::Emit, "bob", 0, &format!("\"{}\"", "x".repeat(200)));
+    assert!(world.take_server().contains(&Said::SessionEnded { name: "bob".into(), messages: 2 }));
+    world.clients[1].look_again();
+    world.flush(Side::Client(1));
+    let next = world.pipe_of(1).unwrap();
+    world.accept(next);
+    world.carry(next, Side::Server, usize::MAX);
+    world.send_only(0, Kind::Emit, "bob", "2");
+    world.pipes[next].cut_both();
+    world.wait(SECOND);
+    assert_eq!(messages(&world.take(1)), [("1", false), ("2", true)]);
+}
+
+#[test]
 fn a_client_that_was_restarted_inherits_its_messages_and_no_deliveries() {
     let mut world = alice_and_bob();
     let pipe = world.pipe_of(1).unwrap();

@@ -169,6 +169,14 @@ impl World {
         })
     }
 
+    /// [`World::push`] of a one-way message, which moves to the server and no further.
+    pub(crate) fn send_only(&mut self, index: usize, kind: Kind, name: &str, text: &str) {
+        self.push(index, kind, name, 0, text).unwrap();
+        self.flush(Side::Client(index));
+        let pipe = self.pipe_of(index).unwrap();
+        self.carry(pipe, Side::Server, usize::MAX);
+    }
+
     /// [`World::push`], then everything until nothing moves any more.
     pub(crate) fn send(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) {
         self.push(index, kind, name, request, text).unwrap();
@@ -287,6 +295,7 @@ impl World {
 
     /// Carries out and writes everything that a machine wants.
     pub(crate) fn flush(&mut self, side: Side) {
+        self.call_only(side, |machine, now, mut events| machine.settle(now, &mut events));
         loop {
             let Some(machine) = self.machine(side) else { return };
             if let Some(action) = machine.next_action() {
