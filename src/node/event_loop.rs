@@ -26,6 +26,9 @@ use super::raw::{Env, guard};
 use crate::io::{Progress, READ_BUFFER, Registry};
 use crate::machine::{ConnectionId, ListenerId};
 
+/// While polling, every so many looks at the own sockets the rest of the loop is looked at.
+const LOOK_AT_OTHERS: u32 = 4;
+
 /// How many sockets are asked for at once.
 const READY_AT_ONCE: usize = 256;
 
@@ -250,11 +253,15 @@ impl EventLoop {
 
     /// Looks whether something comes until then.
     fn spin(&self, until: Instant) -> Spin {
+        let mut looks = 0_u32;
         while Instant::now() < until {
-            // The loop watches the selector too: one look is enough for both.
-            if self.uv.is_ready() {
-                let notices = self.select();
-                return if notices.is_empty() { Spin::Others } else { Spin::Ready(notices) };
+            let notices = self.select();
+            if !notices.is_empty() {
+                return Spin::Ready(notices);
+            }
+            looks += 1;
+            if looks.is_multiple_of(LOOK_AT_OTHERS) && self.uv.is_ready() {
+                return Spin::Others;
             }
         }
         Spin::Nothing

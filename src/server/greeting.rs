@@ -263,7 +263,6 @@ impl Server {
         self.welcome(&name, &uuid, resumed, received, &mut channel);
         self.connections.insert(connection, frames(id, channel, self.options.limit));
         self.dirty.add(connection);
-        self.report_due(id);
         self.session_connected(id, events);
     }
 

@@ -15,7 +15,7 @@ use ipcio::protocol::frame::Kind;
 use play::Play;
 
 /// How many seeds each test is run with.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 25;
 
 #[test]
 fn while_the_server_lives_everything_arrives_exactly_once_and_in_order() {
