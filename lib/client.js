@@ -162,7 +162,9 @@ class Client extends EventEmitter {
     const { timeout, signal } = options ?? {}
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-      return Promise.reject(invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`))
+      return Promise.reject(
+        invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`),
+      )
     }
     const request = ++this.#lastRequest
     try {

@@ -62,7 +62,9 @@ class Core {
     const entries = Object.entries(collection)
     for (const [command, handler] of entries) {
       if (typeof handler !== 'function') {
-        throw invalidArgument(`The handler of ${describe(command)} has to be a function, not ${typeof handler}.`)
+        throw invalidArgument(
+          `The handler of ${describe(command)} has to be a function, not ${typeof handler}.`,
+        )
       }
     }
     refusable(() => this.#instance.addCommands(entries.map(([command]) => command)))

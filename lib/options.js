@@ -48,7 +48,9 @@ function nativeOptions(given) {
   if (options.name !== undefined) checkText('name', options.name)
   if (options.name === '') throw invalidArgument('The name must not be empty; leave it out for a random one.')
   if (!Buffer.isEncoding(options.encoding)) {
-    throw invalidArgument(`The encoding ${describe(options.encoding)} is unknown; use one of Node's, such as 'utf8'.`)
+    throw invalidArgument(
+      `The encoding ${describe(options.encoding)} is unknown; use one of Node's, such as 'utf8'.`,
+    )
   }
   if (!Number.isInteger(options.mode) || options.mode < 0 || options.mode > 0o777) {
     throw invalidArgument(`The mode has to be a file mode up to 0o777, not ${describe(options.mode)}.`)

@@ -162,7 +162,7 @@ impl Client {
         }
         // All text is written, and protocol 1 can say no more about what becomes of it.
         let converted = legacy.converted;
-        let result = self.settle(|link, each| link.outbox.acknowledge(converted, each), events);
+        let result = self.settle_promises(|link, each| link.outbox.acknowledge(converted, each), events);
         debug_assert_eq!(result, Ok(()), "only written frames were counted");
         self.dirty |= !self.link.outbox.is_written();
         self.close_if_done(now, events);

@@ -12,6 +12,7 @@ use napi_derive::napi;
 use super::endpoint::Endpoint;
 use super::environment;
 use super::instance::{Instance, Role};
+use super::loop_registry::LoopRegistry;
 use super::raw::{self, Callback};
 use super::thread::ThreadEndpoint;
 use super::{calls, console, libuv};
@@ -306,7 +307,7 @@ fn add<M: Machine + Send + 'static>(
     let busy_poll = Duration::from_secs_f64(options.busy_poll.clamp(0.0, 1000.0) / 1e6);
     environment::add(|id| {
         let endpoint = if options.on_loop {
-            Endpoint::on_loop(machine, options.mode, environment.start_loop()?.registry(id, busy_poll))
+            Endpoint::on_loop(machine, options.mode, LoopRegistry::new(environment.start_loop()?, id, busy_poll))
         } else {
             Endpoint::Thread(ThreadEndpoint::new(machine, options.mode, environment.env, id)?)
         };

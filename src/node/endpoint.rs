@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::batch::{Batch, Batches};
-use super::event_loop::LoopRegistry;
+use super::loop_registry::LoopRegistry;
 use super::thread::ThreadEndpoint;
 use crate::error::Error;
 use crate::io::Io;

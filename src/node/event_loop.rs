@@ -8,22 +8,19 @@ use std::collections::BTreeSet;
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::busy_poll::BusyPoll;
 use super::environment::{self, Environment};
 use super::instance::Instance;
 use super::libuv::{Handle, Loop};
-use super::processors;
 use super::raw::{Env, guard};
-use crate::io::{Progress, READ_BUFFER, Registry};
+use crate::io::{Progress, READ_BUFFER};
 use crate::machine::{ConnectionId, ListenerId};
 
 /// While polling, every so many looks at the own sockets the rest of the loop is looked at.
@@ -48,7 +45,7 @@ pub(super) struct EventLoop {
     selector: RefCell<mio::Poll>,
     ready: RefCell<mio::Events>,
     registry: mio::Registry,
-    targets: RefCell<FxHashMap<usize, Target>>,
+    targets: RefCell<FxHashMap<Token, Target>>,
     next_token: Cell<usize>,
     /// One for all sockets.
     buffer: RefCell<Vec<u8>>,
@@ -65,7 +62,7 @@ pub(super) struct EventLoop {
     open: Cell<u32>,
     busy_poll: RefCell<BusyPoll>,
     /// How long each connection allows to poll, and the longest of them.
-    caps: RefCell<FxHashMap<usize, Duration>>,
+    caps: RefCell<FxHashMap<Token, Duration>>,
     cap: Cell<Duration>,
     /// When the loop began to wait.
     waiting: Cell<Option<Instant>>,
@@ -74,7 +71,7 @@ pub(super) struct EventLoop {
 /// What a token of the selector stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    instance: u32,
+    pub(super) instance: u32,
     pub(super) socket: TargetSocket,
 }
 
@@ -97,31 +94,11 @@ enum Spin {
 /// What the selector says of a socket.
 #[derive(Clone, Copy, Debug)]
 struct Notice {
-    token: usize,
+    token: Token,
     readable: bool,
     writable: bool,
     /// The peer has closed the connection.
     ended: bool,
-}
-
-/// A socket that the selector watches. It is forgotten before it is closed.
-#[derive(Clone, Copy, Debug)]
-struct Watched {
-    token: Token,
-    descriptor: RawFd,
-}
-
-/// The sockets of one instance.
-#[derive(Debug)]
-pub(super) struct LoopRegistry {
-    event_loop: Rc<EventLoop>,
-    instance: u32,
-    connections: FxHashMap<ConnectionId, Watched>,
-    listeners: FxHashMap<ListenerId, Watched>,
-    /// Connections that wait for room to write.
-    blocked: FxHashSet<ConnectionId>,
-    /// How long the instance allows to poll.
-    busy_poll: Duration,
 }
 
 impl EventLoop {
@@ -160,16 +137,25 @@ impl EventLoop {
         })
     }
 
-    /// A registry for the sockets of an instance, which allows to poll for so long.
-    pub(super) fn registry(self: &Rc<Self>, instance: u32, busy_poll: Duration) -> LoopRegistry {
-        LoopRegistry {
-            event_loop: Rc::clone(self),
-            instance,
-            connections: FxHashMap::default(),
-            listeners: FxHashMap::default(),
-            blocked: FxHashSet::default(),
-            busy_poll,
-        }
+    /// Watches a socket for something to read.
+    pub(super) fn watch(&self, descriptor: RawFd, target: Target) -> io::Result<Token> {
+        let token = Token(self.next_token.get());
+        self.next_token.set(token.0 + 1);
+        self.registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        self.targets.borrow_mut().insert(token, target);
+        Ok(token)
+    }
+
+    /// Watches it for something else, and asks for another notice of what is ready already.
+    pub(super) fn watch_again(&self, descriptor: RawFd, token: Token, interest: Interest) -> io::Result<()> {
+        self.registry.reregister(&mut SourceFd(&descriptor), token, interest)
+    }
+
+    /// Watches it no longer.
+    pub(super) fn forget(&self, descriptor: RawFd, token: Token) {
+        self.targets.borrow_mut().remove(&token);
+        // A descriptor that is not watched needs not be forgotten.
+        let _ = self.registry.deregister(&mut SourceFd(&descriptor));
     }
 
     /// An instance began or ceased to keep the process alive.
@@ -285,7 +271,7 @@ impl EventLoop {
     }
 
     /// A connection allows to poll for so long; zero if it has ended.
-    fn set_cap(&self, token: usize, allowed: Duration) {
+    pub(super) fn set_cap(&self, token: Token, allowed: Duration) {
         let mut caps = self.caps.borrow_mut();
         if allowed.is_zero() {
             caps.remove(&token);
@@ -313,7 +299,7 @@ impl EventLoop {
             .map(|event| {
                 let ended = event.is_read_closed() || event.is_error();
                 Notice {
-                    token: event.token().0,
+                    token: event.token(),
                     readable: event.is_readable() || ended,
                     writable: event.is_writable(),
                     ended,
@@ -385,85 +371,6 @@ impl EventLoop {
         // Rounded up: a timer that fires early would only be started again.
         let milliseconds = u64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         self.timer.start_timer(milliseconds, on_timer);
-    }
-}
-
-impl LoopRegistry {
-    /// A connection has room to write. Whether that was waited for.
-    pub(super) fn unblocked(&mut self, id: ConnectionId) -> bool {
-        let was_blocked = self.blocked.remove(&id);
-        if was_blocked {
-            self.watch_again(TargetSocket::Connection(id));
-        }
-        was_blocked
-    }
-
-    /// Asks for another notice of what is ready already: the selector tells of changes only.
-    pub(super) fn watch_again(&self, socket: TargetSocket) {
-        let (watched, interest) = match socket {
-            TargetSocket::Connection(id) if self.blocked.contains(&id) => {
-                (self.connections.get(&id), Interest::READABLE | Interest::WRITABLE)
-            }
-            TargetSocket::Connection(id) => (self.connections.get(&id), Interest::READABLE),
-            TargetSocket::Listener(id) => (self.listeners.get(&id), Interest::READABLE),
-        };
-        if let Some(watched) = watched {
-            // It fails only for a socket that is not watched, which nobody waits for.
-            let _ = self.event_loop.registry.reregister(&mut SourceFd(&watched.descriptor), watched.token, interest);
-        }
-    }
-
-    fn watch(&self, descriptor: RawFd, socket: TargetSocket) -> io::Result<Watched> {
-        let token = Token(self.event_loop.next_token.get());
-        self.event_loop.next_token.set(token.0 + 1);
-        self.event_loop.registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
-        let target = Target { instance: self.instance, socket };
-        self.event_loop.targets.borrow_mut().insert(token.0, target);
-        Ok(Watched { token, descriptor })
-    }
-
-    fn forget(&self, watched: Option<Watched>) {
-        if let Some(watched) = watched {
-            self.event_loop.targets.borrow_mut().remove(&watched.token.0);
-            let _ = self.event_loop.registry.deregister(&mut SourceFd(&watched.descriptor));
-        }
-    }
-}
-
-impl Registry for LoopRegistry {
-    fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()> {
-        let watched = self.watch(stream.as_raw_fd(), TargetSocket::Connection(id))?;
-        self.connections.insert(id, watched);
-        if !self.busy_poll.is_zero() && processors::run_side_by_side(stream) {
-            self.event_loop.set_cap(watched.token.0, self.busy_poll);
-        }
-        Ok(())
-    }
-
-    fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<()> {
-        let watched = self.watch(listener.as_raw_fd(), TargetSocket::Listener(id))?;
-        self.listeners.insert(id, watched);
-        Ok(())
-    }
-
-    fn watch_writable(&mut self, id: ConnectionId, _: &Arc<UnixStream>) -> io::Result<()> {
-        self.blocked.insert(id);
-        self.watch_again(TargetSocket::Connection(id));
-        Ok(())
-    }
-
-    fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
-        self.blocked.remove(&id);
-        let watched = self.connections.remove(&id);
-        if let Some(watched) = watched {
-            self.event_loop.set_cap(watched.token.0, Duration::ZERO);
-        }
-        self.forget(watched);
-    }
-
-    fn forget_listener(&mut self, id: ListenerId, _: &Arc<UnixListener>) {
-        let watched = self.listeners.remove(&id);
-        self.forget(watched);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`classes`]: `Server` and `Client`, made with napi-rs; [`calls`]: the raw functions beside them.
 //! - [`instance`], [`endpoint`], [`environment`]: what JavaScript's objects stand for.
-//! - [`event_loop`], [`libuv`]: the loop driver; [`busy_poll`], [`processors`]: when it polls before it waits.
+//! - [`event_loop`], [`loop_registry`], [`libuv`]: the loop driver; [`busy_poll`], [`processors`]: when it polls before it waits.
 //! - [`thread`]: the thread driver.
 //! - [`batch`]: events on their way to JavaScript. [`console`]: what `verbose` shows. [`raw`]: Node-API.
 
@@ -18,6 +18,7 @@ mod environment;
 mod event_loop;
 mod instance;
 mod libuv;
+mod loop_registry;
 mod processors;
 mod raw;
 mod thread;

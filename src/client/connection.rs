@@ -1,0 +1,251 @@
+//! A client's connection: how it is made, what becomes of it, and how it ends.
+
+use std::time::Instant;
+
+use super::deliveries::{self, Deliveries};
+use super::legacy::Legacy;
+use super::{Client, Greeting, HANDSHAKE, State};
+use crate::error::{self, Code, Error};
+use crate::link::Link;
+use crate::machine::{Action, ConnectionId, Event, Events, Payload};
+use crate::narration::narrate;
+use crate::protocol::ProtocolError;
+use crate::protocol::frame::{self, Frame, Kind};
+use crate::protocol::inbox::Inbox;
+use crate::protocol::message::{self, Hello, Message, Welcome};
+use crate::protocol::splitter::Splitter;
+
+impl Client {
+    pub(super) fn attempt(&mut self) {
+        self.next_connection += 1;
+        let connection = ConnectionId(self.next_connection);
+        self.state = State::Connecting(connection);
+        self.actions.push_back(Action::Connect { connection, path: self.options.domain.control() });
+    }
+
+    pub(super) fn greet(&mut self, connection: ConnectionId, now: Instant) {
+        let hello = Hello {
+            version: message::VERSION,
+            session: self.session.clone(),
+            attempt: connection.0,
+            server: self.server.clone(),
+            received: self.link.received(),
+            limit: self.options.limit as u64,
+        };
+        let mut text = Vec::new();
+        message::write_handshake(None, &self.options.name, Some(&hello), &mut text);
+        self.state = State::Greeting(Greeting {
+            connection,
+            splitter: Splitter::new(self.options.limit),
+            text,
+            written: 0,
+            until: now + HANDSHAKE,
+        });
+        self.dirty = true;
+    }
+
+    /// The answer to the handshake.
+    pub(super) fn greeted(
+        &mut self,
+        connection: ConnectionId,
+        bytes: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        let answer = Message::parse(bytes)?;
+        match answer.command() {
+            "handshake" => {}
+            "error" if answer.payload() == message::NOT_TRUSTED => {
+                let error = Error::new(
+                    Code::NotTrusted,
+                    "The server does not allow this process's user; name it in the server's option allowUsers.",
+                );
+                self.refuse(connection, error, now, events);
+                return Ok(());
+            }
+            "error" if answer.payload() == message::NAME_TAKEN => {
+                let error = Error::new(
+                    Code::NameTaken,
+                    format!("Another client is connected as {:?}; choose another name.", self.options.name),
+                );
+                self.refuse(connection, error, now, events);
+                return Ok(());
+            }
+            _ => return Err(ProtocolError::Unexpected),
+        }
+        let uuid = answer.text().ok_or(ProtocolError::InvalidMessage)?;
+        match answer.extension::<Welcome>() {
+            Some(welcome) if welcome.version >= 2 => {
+                self.limit = self.options.limit.min(usize::try_from(welcome.limit).unwrap_or(usize::MAX));
+                if welcome.resumed {
+                    self.link.resume(welcome.received)?;
+                } else {
+                    self.restart();
+                    self.withdraw_too_large(events);
+                }
+                self.server = Some(welcome.server);
+                self.state = State::Connected(connection, Inbox::new(self.options.limit));
+                self.uuid = Some(uuid);
+                self.connected(events);
+            }
+            _ => {
+                self.limit = self.options.limit;
+                self.server = None;
+                self.next_connection += 1;
+                let private = ConnectionId(self.next_connection);
+                let path = self.options.domain.private(&uuid);
+                self.state =
+                    State::Legacy(Box::new(Legacy::new(&self.options.name, connection, private, self.options.limit)));
+                self.uuid = Some(uuid);
+                self.actions.push_back(Action::Connect { connection: private, path });
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers everything anew for a server that knows nothing of this session.
+    pub(super) fn restart(&mut self) {
+        self.link.restart();
+        let deliveries = &self.deliveries;
+        self.link.outbox.put_back(deliveries.unanswered());
+        self.deliveries.put_back();
+        // Answers belong to deliveries of the server before; nobody waits for them now.
+        self.link.outbox.for_each_mut(|bytes| {
+            if matches!(frame::kind_of(bytes), Kind::Response | Kind::Failure) {
+                frame::turn_into(bytes, Kind::Void);
+            }
+        });
+    }
+
+    pub(super) fn connected(&mut self, events: &mut dyn Events) {
+        self.established = true;
+        self.backoff.reset();
+        self.dirty = true;
+        let uuid = self.uuid.as_deref().unwrap_or_default();
+        narrate!(self.verbose, "CLIENT CONNECT", self.options.name, "as {uuid}");
+        events.event(Event::Connected { uuid });
+    }
+
+    /// Withdraws queued messages that the server would not take, so that they do not end every connection.
+    pub(super) fn withdraw_too_large(&mut self, events: &mut dyn Events) {
+        let limit = self.limit;
+        let mut failed = Vec::new();
+        self.link.outbox.for_each_mut(|bytes| {
+            let Ok(frame) = Frame::decode_trusted(bytes) else { return };
+            if frame.payload.len() > limit {
+                failed.push((frame.id, frame.payload.len()));
+                let kind = frame.kind;
+                frame::turn_into(bytes, Kind::Void);
+                if kind.is_one_way() {
+                    frame::mark(bytes, deliveries::REJECTED);
+                }
+            }
+        });
+        if failed.is_empty() {
+            return;
+        }
+        self.link.outbox.shrink_void();
+        for (request, size) in failed.into_iter().filter(|&(request, _)| request != 0) {
+            let failure = error::too_large(size, limit).to_json();
+            self.answer(request, Err(Payload::Json(&failure)), events);
+        }
+    }
+
+    /// Closes the connection; the next attempt comes after a while.
+    pub(super) fn fail(
+        &mut self,
+        connection: ConnectionId,
+        error: &ProtocolError,
+        now: Instant,
+        events: &mut dyn Events,
+    ) {
+        narrate!(self.verbose, "CLIENT ERROR", self.options.name, "the server sent {error}");
+        self.actions.push_back(Action::Close(connection));
+        self.disconnected(connection, now, events);
+    }
+
+    pub(super) fn disconnected(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        let was_connected = self.is_connected();
+        if let State::Legacy(legacy) = &self.state {
+            let other = legacy.other(connection);
+            self.actions.extend(other.map(Action::Close));
+        }
+        self.acknowledge_at = None;
+        self.dirty = false;
+        self.state = State::Waiting(now + self.backoff.next_wait());
+        if was_connected {
+            narrate!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
+            events.event(Event::Disconnected);
+        }
+        if self.closing.is_some() {
+            self.stop(now, events);
+        }
+    }
+
+    /// The server will not have this client. Before the first connection that is final.
+    pub(super) fn refuse(&mut self, connection: ConnectionId, error: Error, now: Instant, events: &mut dyn Events) {
+        narrate!(self.verbose, "CLIENT REFUSED", self.options.name, "{error}");
+        self.actions.push_back(Action::Close(connection));
+        if self.established {
+            self.state = State::Waiting(now + self.backoff.next_wait());
+        } else {
+            self.reset();
+            events.event(Event::Refused { error });
+        }
+    }
+
+    pub(super) fn is_current(&self, connection: ConnectionId) -> bool {
+        match &self.state {
+            State::Idle | State::Waiting(_) => false,
+            State::Connecting(current) | State::Connected(current, _) | State::Leaving(current) => {
+                *current == connection
+            }
+            State::Greeting(greeting) => greeting.connection == connection,
+            State::Legacy(legacy) => legacy.connections().any(|current| current == connection),
+        }
+    }
+
+    pub(super) fn close_if_done(&mut self, now: Instant, events: &mut dyn Events) {
+        let settled = self.link.outbox.is_empty() && self.deliveries.is_empty() && self.asked == 0;
+        if self.closing.is_some() && settled {
+            self.stop(now, events);
+        }
+    }
+
+    /// Says goodbye if there is somebody to say it to.
+    pub(super) fn stop(&mut self, now: Instant, events: &mut dyn Events) {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Connected(connection, _) => {
+                self.link.report();
+                self.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
+                self.state = State::Leaving(connection);
+                self.dirty = true;
+                self.closing.get_or_insert(now);
+                return;
+            }
+            State::Legacy(legacy) => {
+                self.actions.extend(legacy.connections().map(Action::Close));
+            }
+            State::Connecting(connection) | State::Leaving(connection) => {
+                self.actions.push_back(Action::Close(connection));
+            }
+            State::Greeting(greeting) => self.actions.push_back(Action::Close(greeting.connection)),
+            State::Idle | State::Waiting(_) => {}
+        }
+        self.reset();
+        events.event(Event::Closed);
+    }
+
+    /// Forgets everything that belonged to the server.
+    pub(super) fn reset(&mut self) {
+        self.state = State::Idle;
+        self.closing = None;
+        self.link = Link::default();
+        self.deliveries = Deliveries::default();
+        self.uuid = None;
+        self.dirty = false;
+        self.acknowledge_at = None;
+        self.asked = 0;
+        self.limit = self.options.limit;
+    }
+}

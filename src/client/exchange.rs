@@ -1,0 +1,152 @@
+//! What a client queues, and what it does with what comes in.
+
+use std::time::Instant;
+
+use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, SERVER, State, deliveries, frame_flags};
+use crate::error;
+use crate::link::Link;
+use crate::machine::{ConnectionId, Event, Events, Incoming, Payload};
+use crate::narration::{narrate, whom};
+use crate::protocol::ProtocolError;
+use crate::protocol::frame::{self, Flags, Frame, Kind};
+use crate::protocol::inbox::Inbox;
+
+impl Client {
+    pub(super) fn queue(&mut self, frame: &Frame<'_>) {
+        self.link.outbox.push(frame);
+        self.dirty |= self.is_connected();
+    }
+
+    /// Tells the application what an acknowledgement settles.
+    pub(super) fn settle_promises(
+        &mut self,
+        acknowledge: impl FnOnce(&mut Link, &mut dyn FnMut(&[u8])) -> Result<(), ProtocolError>,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        let deliveries = &mut self.deliveries;
+        let limit = self.limit;
+        let mut count = 0;
+        let result = acknowledge(&mut self.link, &mut |bytes| {
+            let kind = frame::kind_of(bytes);
+            if kind.is_one_way() {
+                count += 1;
+            } else if kind == Kind::Void && frame_flags(bytes).contains(deliveries::REJECTED) {
+                if count > 0 {
+                    events.event(Event::Settled { count: std::mem::take(&mut count) });
+                }
+                // A void frame has no use for its id: it is the size of what was withdrawn.
+                let size = Frame::decode_trusted(bytes).map_or(0, |frame| frame.id);
+                let error = error::too_large(usize::try_from(size).unwrap_or(usize::MAX), limit);
+                events.event(Event::Rejected { error });
+            } else {
+                deliveries.acknowledged(bytes);
+            }
+        });
+        if count > 0 {
+            events.event(Event::Settled { count });
+        }
+        result
+    }
+
+    // --- what comes in ---
+
+    pub(super) fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        self.link.count(frame.kind);
+        match frame.kind {
+            Kind::Void | Kind::Padding | Kind::Cancel => {}
+            Kind::Acknowledgement => {
+                let count = frame.id;
+                self.settle_promises(|link, each| link.outbox.acknowledge(count, each), events)?;
+            }
+            Kind::Emit | Kind::Broadcast | Kind::Request => self.message(frame, events),
+            Kind::Response => self.answer(frame.id, Ok(Payload::of(frame)), events),
+            Kind::Failure => self.answer(frame.id, Err(Payload::of(frame)), events),
+            Kind::Goodbye => narrate!(self.verbose, "CLIENT GOODBYE", self.options.name, "the server closes"),
+            Kind::Send | Kind::Discover => return Err(ProtocolError::Unexpected),
+        }
+        if self.link.unreported() >= ACKNOWLEDGE_EVERY {
+            self.dirty = true;
+        } else if frame.kind.is_sequenced() && self.acknowledge_at.is_none() {
+            self.acknowledge_at = Some(now + ACKNOWLEDGE_AFTER);
+        }
+        self.close_if_done(now, events);
+        Ok(())
+    }
+
+    /// Calls the handler, if there is one.
+    pub(super) fn message(&mut self, frame: &Frame<'_>, events: &mut dyn Events) {
+        let request = (frame.kind == Kind::Request).then_some(frame.id);
+        let Some(command) = self.commands.find(frame.command) else {
+            if let Some(request) = request {
+                let failure = error::no_such_command(frame.command).to_json();
+                self.asked += 1;
+                self.respond(request, Err(Payload::Json(&failure)));
+            }
+            return;
+        };
+        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {}", whom(frame.name));
+        self.asked += usize::from(request.is_some());
+        events.event(Event::Message(Incoming {
+            session: SERVER,
+            from: frame.name,
+            command,
+            request,
+            redelivered: frame.flags.contains(Flags::REDELIVERED),
+            payload: Payload::of(frame),
+            receipt: self.link.give(),
+        }));
+    }
+
+    pub(super) fn answer(&mut self, request: u64, outcome: Result<Payload<'_>, Payload<'_>>, events: &mut dyn Events) {
+        if self.deliveries.answered(request) {
+            events.event(Event::Answer { request, outcome });
+        }
+    }
+
+    pub(super) fn read(
+        &mut self,
+        connection: ConnectionId,
+        mut bytes: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        while let State::Greeting(greeting) = &mut self.state {
+            let Some(answer) = greeting.splitter.next(&mut bytes)? else { return Ok(()) };
+            self.greeted(connection, &answer, now, events)?;
+        }
+        match &mut self.state {
+            State::Connected(_, inbox) => {
+                // Taken out while its frames are dealt with, which changes the rest.
+                let mut inbox = std::mem::replace(inbox, Inbox::new(0));
+                let result = self.read_frames(&mut inbox, bytes, now, events);
+                if let State::Connected(_, place) = &mut self.state {
+                    *place = inbox;
+                }
+                result
+            }
+            State::Legacy(_) => self.read_legacy(connection, bytes, now, events),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn read_frames(
+        &mut self,
+        inbox: &mut Inbox,
+        mut bytes: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        while let Some(whole) = inbox.next(&mut bytes)? {
+            self.frame(&Frame::decode(whole)?, now, events)?;
+            if !matches!(self.state, State::Connected(..)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

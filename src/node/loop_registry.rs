@@ -1,0 +1,122 @@
+//! The sockets of one instance under the loop driver.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Interest, Token};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::event_loop::{EventLoop, Target, TargetSocket};
+use super::processors;
+use crate::io::Registry;
+use crate::machine::{ConnectionId, ListenerId};
+
+/// A socket that the selector watches. It is forgotten before it is closed.
+#[derive(Clone, Copy, Debug)]
+struct Watched {
+    token: Token,
+    descriptor: RawFd,
+}
+
+/// The sockets of one instance.
+#[derive(Debug)]
+pub(super) struct LoopRegistry {
+    event_loop: Rc<EventLoop>,
+    instance: u32,
+    connections: FxHashMap<ConnectionId, Watched>,
+    listeners: FxHashMap<ListenerId, Watched>,
+    /// Connections that wait for room to write.
+    blocked: FxHashSet<ConnectionId>,
+    /// How long the instance allows to poll.
+    busy_poll: Duration,
+}
+
+impl LoopRegistry {
+    /// For an instance which allows to poll for so long.
+    pub(super) fn new(event_loop: Rc<EventLoop>, instance: u32, busy_poll: Duration) -> LoopRegistry {
+        LoopRegistry {
+            event_loop,
+            instance,
+            connections: FxHashMap::default(),
+            listeners: FxHashMap::default(),
+            blocked: FxHashSet::default(),
+            busy_poll,
+        }
+    }
+
+    /// A connection has room to write. Whether that was waited for.
+    pub(super) fn unblocked(&mut self, id: ConnectionId) -> bool {
+        let was_blocked = self.blocked.remove(&id);
+        if was_blocked {
+            self.watch_again(TargetSocket::Connection(id));
+        }
+        was_blocked
+    }
+
+    /// Asks for another notice of what is ready already: the selector tells of changes only.
+    pub(super) fn watch_again(&self, socket: TargetSocket) {
+        let (watched, interest) = match socket {
+            TargetSocket::Connection(id) if self.blocked.contains(&id) => {
+                (self.connections.get(&id), Interest::READABLE | Interest::WRITABLE)
+            }
+            TargetSocket::Connection(id) => (self.connections.get(&id), Interest::READABLE),
+            TargetSocket::Listener(id) => (self.listeners.get(&id), Interest::READABLE),
+        };
+        if let Some(watched) = watched {
+            // It fails only for a socket that is not watched, which nobody waits for.
+            let _ = self.event_loop.watch_again(watched.descriptor, watched.token, interest);
+        }
+    }
+
+    fn watch(&self, descriptor: RawFd, socket: TargetSocket) -> io::Result<Watched> {
+        let token = self.event_loop.watch(descriptor, Target { instance: self.instance, socket })?;
+        Ok(Watched { token, descriptor })
+    }
+
+    fn forget(&self, watched: Option<Watched>) {
+        if let Some(watched) = watched {
+            self.event_loop.forget(watched.descriptor, watched.token);
+        }
+    }
+}
+
+impl Registry for LoopRegistry {
+    fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()> {
+        let watched = self.watch(stream.as_raw_fd(), TargetSocket::Connection(id))?;
+        self.connections.insert(id, watched);
+        if !self.busy_poll.is_zero() && processors::run_side_by_side(stream) {
+            self.event_loop.set_cap(watched.token, self.busy_poll);
+        }
+        Ok(())
+    }
+
+    fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<()> {
+        let watched = self.watch(listener.as_raw_fd(), TargetSocket::Listener(id))?;
+        self.listeners.insert(id, watched);
+        Ok(())
+    }
+
+    fn watch_writable(&mut self, id: ConnectionId, _: &Arc<UnixStream>) -> io::Result<()> {
+        self.blocked.insert(id);
+        self.watch_again(TargetSocket::Connection(id));
+        Ok(())
+    }
+
+    fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
+        self.blocked.remove(&id);
+        let watched = self.connections.remove(&id);
+        if let Some(watched) = watched {
+            self.event_loop.set_cap(watched.token, Duration::ZERO);
+        }
+        self.forget(watched);
+    }
+
+    fn forget_listener(&mut self, id: ListenerId, _: &Arc<UnixListener>) {
+        let watched = self.listeners.remove(&id);
+        self.forget(watched);
+    }
+}

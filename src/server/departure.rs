@@ -1,0 +1,170 @@
+//! How connections and sessions end, and the server with them.
+
+use std::time::Instant;
+
+use super::session::{Session, Wire};
+use super::{Connection, RECONNECTS_WITHIN, Server, Timer, Timers};
+use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
+use crate::narration::narrate;
+use crate::protocol::channel::Channel;
+use crate::protocol::frame::{Frame, Kind};
+
+impl Server {
+    /// Ends a connection of which the driver does not know yet that it has ended.
+    pub(super) fn drop_connection(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        self.actions.push_back(Action::Close(connection));
+        self.connection_ended(connection, now, events);
+    }
+
+    pub(super) fn connection_ended(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        match self.connections.remove(&connection) {
+            Some(Connection::Greeting { until, .. } | Connection::Contending { until, .. }) => {
+                self.timers.clear(until, Timer::Greeting(connection));
+                self.contenders.retain(|&contender| contender != connection);
+            }
+            Some(Connection::Frames { session, .. }) => self.session_lost(session, now, events),
+            Some(Connection::Legacy(id)) => {
+                // Clients of protocol 1 can't resume: whoever comes back is new.
+                self.end_session(id, now, events);
+            }
+            Some(Connection::Parting(_)) | None => {}
+        }
+        if self.closing {
+            self.close_step(false, now, events);
+        }
+    }
+
+    /// A client's connection is gone; it may come back.
+    pub(super) fn session_lost(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let absent = now + RECONNECTS_WITHIN.min(self.options.resume_timeout);
+        let expired = now + self.options.resume_timeout;
+        session.wire = Wire::Lost { absent, expired };
+        session.blocked = false;
+        self.timers.set(absent, Timer::Absent(id));
+        self.timers.set(expired, Timer::Expired(id));
+        narrate!(
+            self.verbose,
+            "SERVER DISCONNECT",
+            session.name,
+            "kept until it is back: {} messages",
+            session.link.outbox.len()
+        );
+        events.event(Event::SessionDisconnected { session: id });
+        let name = session.name.clone();
+        self.decide_contenders(&name, now, events);
+    }
+
+    /// The client leaves for good.
+    pub(super) fn goodbye(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            // It has received what it wanted to, and acknowledges no more.
+            session.link.outbox = crate::protocol::outbox::Outbox::default();
+        }
+        self.end_session(id, now, events);
+    }
+
+    /// Ends a session, its connections included. Its name may go to somebody who waits for it.
+    pub(super) fn end_session(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        if let Some(session) = self.remove_session(id, events) {
+            self.decide_contenders(&session.name, now, events);
+        }
+    }
+
+    pub(super) fn remove_session(&mut self, id: SessionId, events: &mut dyn Events) -> Option<Session> {
+        let session = self.sessions.remove(&id)?;
+        for connection in session.connections() {
+            if self.connections.remove(&connection).is_some() {
+                self.actions.push_back(Action::Close(connection));
+            }
+        }
+        match &session.wire {
+            Wire::Lost { absent, expired } => {
+                self.timers.clear(*absent, Timer::Absent(id));
+                self.timers.clear(*expired, Timer::Expired(id));
+            }
+            Wire::Legacy(legacy) => self.stop_private(id, legacy),
+            Wire::Frames(_) => {}
+        }
+        if self.names.get(session.name.as_str()) == Some(&id) {
+            self.names.remove(session.name.as_str());
+        }
+        self.relays_ended(id, &session.name);
+        if session.is_connected() {
+            events.event(Event::SessionDisconnected { session: id });
+        }
+        narrate!(
+            self.verbose,
+            "SERVER LEFT",
+            session.name,
+            "messages that did not arrive: {}",
+            session.link.outbox.len()
+        );
+        events.event(Event::SessionEnded {
+            session: id,
+            name: &session.name,
+            messages: session.link.outbox.len(),
+            bytes: session.link.outbox.size(),
+        });
+        Some(session)
+    }
+
+    /// Drops the clients for which too much waits.
+    pub(super) fn drop_slow_consumers(&mut self, now: Instant, events: &mut dyn Events) {
+        while let Some(id) = self.overflowing.pop() {
+            if let Some(session) = self.sessions.get(&id) {
+                narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
+                self.end_session(id, now, events);
+            }
+        }
+    }
+
+    /// Leaves every client that has received everything, or all of them.
+    pub(super) fn close_step(&mut self, force: bool, now: Instant, events: &mut dyn Events) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            match &session.wire {
+                Wire::Frames(connection) if session.is_settled() && self.relays.is_empty() && !force => {
+                    let connection = *connection;
+                    session.link.report();
+                    session.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
+                    let mut last = Channel::new(0);
+                    while !session.link.outbox.is_written() {
+                        let bytes = session.link.outbox.unwritten();
+                        last.text.extend_from_slice(bytes);
+                        let count = bytes.len();
+                        session.link.outbox.advance(count);
+                    }
+                    // The session ends here; its connection stays until the goodbye is written.
+                    self.connections.insert(connection, Connection::Parting(last));
+                    self.dirty.add(connection);
+                    session.wire = Wire::Lost { absent: now, expired: now };
+                    events.event(Event::SessionDisconnected { session: id });
+                    self.end_session(id, now, events);
+                }
+                Wire::Legacy(_) if !(force || session.is_settled() && self.relays.is_empty()) => {}
+                Wire::Frames(_) if !force => {}
+                _ => self.end_session(id, now, events),
+            }
+        }
+        let waiting: Vec<ConnectionId> = (self.connections.iter())
+            .filter(|(_, connection)| {
+                force
+                    || !matches!(connection, Connection::Parting(_) | Connection::Frames { .. } | Connection::Legacy(_))
+            })
+            .map(|(&connection, _)| connection)
+            .collect();
+        for connection in waiting {
+            self.connections.remove(&connection);
+            self.actions.push_back(Action::Close(connection));
+        }
+        if self.closing && self.sessions.is_empty() && self.connections.is_empty() {
+            self.closing = false;
+            self.timers = Timers::default();
+            self.relays.clear();
+            self.parked.clear();
+            events.event(Event::Closed);
+        }
+    }
+}

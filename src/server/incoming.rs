@@ -1,0 +1,132 @@
+//! What a server does with what comes in.
+
+use std::time::Instant;
+
+use super::{Connection, Server};
+use crate::error;
+use crate::machine::{ConnectionId, Event, Events, Incoming, Payload, SessionId};
+use crate::narration::narrate;
+use crate::protocol::ProtocolError;
+use crate::protocol::frame::{Flags, Frame, Kind};
+use crate::protocol::inbox::Inbox;
+
+impl Server {
+    pub(super) fn read(
+        &mut self,
+        connection: ConnectionId,
+        mut bytes: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        while let Some(Connection::Greeting { channel, .. }) = self.connections.get_mut(&connection) {
+            let Some(object) = channel.splitter.next(&mut bytes)? else { return Ok(()) };
+            self.greet(connection, &object, now, events)?;
+        }
+        match self.connections.get_mut(&connection) {
+            Some(Connection::Frames { session, inbox, .. }) => {
+                let id = *session;
+                // Taken out while its frames are dealt with, which changes the rest.
+                let mut inbox = std::mem::replace(inbox, Inbox::new(0));
+                let result = self.read_frames(connection, id, &mut inbox, bytes, now, events);
+                if let Some(Connection::Frames { inbox: place, .. }) = self.connections.get_mut(&connection) {
+                    *place = inbox;
+                }
+                self.report_due(id);
+                result
+            }
+            Some(Connection::Legacy(id)) => {
+                let id = *id;
+                self.read_legacy(id, connection, bytes, now, events)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn read_frames(
+        &mut self,
+        connection: ConnectionId,
+        id: SessionId,
+        inbox: &mut Inbox,
+        mut bytes: &[u8],
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        while let Some(whole) = inbox.next(&mut bytes)? {
+            self.frame(id, &Frame::decode(whole)?, now, events)?;
+            if !self.connections.contains_key(&connection) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn frame(
+        &mut self,
+        id: SessionId,
+        frame: &Frame<'_>,
+        now: Instant,
+        events: &mut dyn Events,
+    ) -> Result<(), ProtocolError> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        if self.closing && session.refuses(frame.kind) {
+            return Ok(());
+        }
+        if !session.refusing {
+            session.link.count(frame.kind);
+        }
+        match frame.kind {
+            Kind::Void | Kind::Padding => {}
+            Kind::Acknowledgement => session.link.outbox.acknowledge(frame.id, |_| ())?,
+            Kind::Send => self.message(id, frame, None, events),
+            Kind::Request if frame.name.is_empty() => self.message(id, frame, Some(frame.id), events),
+            Kind::Request => self.relay_request(id, frame, now),
+            Kind::Emit => self.relay_emit(id, frame, now),
+            Kind::Broadcast => self.relay_broadcast(id, frame, now),
+            Kind::Response | Kind::Failure => self.relay_answer(id, frame),
+            Kind::Cancel => self.relay_cancel(id, frame.id),
+            Kind::Discover => {
+                let found = self.discovered();
+                self.push(id, &Frame { payload: &found, ..Frame::bare(Kind::Response, frame.id) });
+            }
+            Kind::Goodbye => self.goodbye(id, now, events),
+        }
+        Ok(())
+    }
+
+    /// Calls the handler, if there is one.
+    pub(super) fn message(&mut self, id: SessionId, frame: &Frame<'_>, request: Option<u64>, events: &mut dyn Events) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(command) = self.commands.find(frame.command) else {
+            if let Some(request) = request {
+                self.answer_failure(id, request, &error::no_such_command(frame.command));
+            }
+            return;
+        };
+        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {}", session.name);
+        let receipt = session.link.give();
+        session.asked += usize::from(request.is_some());
+        events.event(Event::Message(Incoming {
+            session: id,
+            from: &session.name,
+            command,
+            request,
+            redelivered: frame.flags.contains(Flags::REDELIVERED),
+            payload: Payload::of(frame),
+            receipt,
+        }));
+    }
+
+    /// Who is there, and what the server handles, as JSON.
+    pub(super) fn discovered(&self) -> Vec<u8> {
+        #[derive(serde::Serialize)]
+        struct Discovered<'a> {
+            clients: Vec<&'a str>,
+            command_handlers: &'a [Box<str>],
+        }
+        let mut connected: Vec<_> = self.sessions.iter().filter(|(_, session)| session.is_connected()).collect();
+        connected.sort_unstable_by_key(|&(id, _)| *id);
+        let clients = connected.into_iter().map(|(_, session)| session.name.as_str()).collect();
+        // A struct of strings has no way to fail.
+        serde_json::to_vec(&Discovered { clients, command_handlers: self.commands.names() }).unwrap_or_default()
+    }
+}

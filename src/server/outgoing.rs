@@ -1,0 +1,62 @@
+//! What a server queues for its clients.
+
+use super::session::Wire;
+use super::{Server, check_size, queued};
+use crate::error::Error;
+use crate::machine::SessionId;
+use crate::protocol::frame::{Frame, Kind};
+
+impl Server {
+    /// Queues a frame for a client. Its size has been checked.
+    pub(super) fn push(&mut self, id: SessionId, frame: &Frame<'_>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.link.outbox.push(frame);
+        queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+    }
+
+    /// Queues a frame for everybody; it is encoded once.
+    pub(super) fn push_to_all(&mut self, frame: &Frame<'_>, except: Option<SessionId>) {
+        let mut bytes = Vec::with_capacity(frame.size());
+        frame.encode(&mut bytes);
+        for (&id, session) in &mut self.sessions {
+            if Some(id) != except && session.is_reachable() && frame.payload.len() <= session.limit {
+                session.link.outbox.push_encoded(&bytes);
+                queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+            }
+        }
+    }
+
+    /// Queues an answer, or says that it is too large.
+    pub(super) fn answer(&mut self, id: SessionId, frame: &Frame<'_>) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        match check_size(frame.payload, session.limit) {
+            Ok(()) => self.push(id, frame),
+            Err(error) => self.push(id, &Frame { payload: &error.to_json(), ..Frame::bare(Kind::Failure, frame.id) }),
+        }
+    }
+
+    pub(super) fn answer_failure(&mut self, id: SessionId, request: u64, error: &Error) {
+        self.push(id, &Frame { payload: &error.to_json(), ..Frame::bare(Kind::Failure, request) });
+    }
+
+    pub(super) fn report_due(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && !std::mem::replace(&mut session.reports, true)
+        {
+            self.reports.push(id);
+        }
+    }
+
+    /// Queues all acknowledgements that are due.
+    pub(super) fn report(&mut self) {
+        for id in std::mem::take(&mut self.reports) {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            session.reports = false;
+            if let Wire::Frames(connection) = session.wire
+                && session.link.report()
+            {
+                self.dirty.add(connection);
+            }
+        }
+    }
+}
