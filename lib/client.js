@@ -3,7 +3,7 @@
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
-const { closedError, errorFrom, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
+const { closedError, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
 const { describe, nativeOptions } = require('./options.js')
 const { PromiseQueue } = require('./promises.js')
 const { Socket } = require('./socket.js')
@@ -122,11 +122,13 @@ class Client extends EventEmitter {
     return this.#discovery
   }
 
-  deliver(...given) {
+  deliver(name, command, data, options) {
     // With two arguments, or a third that is undefined behind what can't be a command, the name is left out.
-    const withoutName = given.length < 3 || (given[2] === undefined && typeof given[1] !== 'string')
-    const [name, command, data, options] = withoutName ? [null, given[0], given[1]] : given
-    return this.#request(REQUEST, name ?? '', command, data, options ?? undefined)
+    // biome-ignore lint/complexity/noArguments: rest parameters would cost an array for each delivery.
+    if (arguments.length < 3 || (data === undefined && typeof command !== 'string')) {
+      return this.#request(REQUEST, '', name, command, undefined)
+    }
+    return this.#request(REQUEST, name ?? '', command, data, options)
   }
 
   close() {
@@ -186,9 +188,7 @@ class Client extends EventEmitter {
     }
     if (this.#closing !== null) throw closedError()
     const [payload, bytes] = encode(data)
-    const refused = native.send(this.#core.id, kind, name, command, payload, bytes, request)
-    if (refused !== undefined) throw errorFrom(refused)
-    this.#core.plan()
+    this.#core.accept(native.send(this.#core.id, kind, name, command, payload, bytes, request))
   }
 
   /** Gives a delivery up after a time, or when its signal says so. */
@@ -196,8 +196,7 @@ class Client extends EventEmitter {
     const giveUp = error => {
       if (!this.#deliveries.delete(request)) return
       delivery.release()
-      native.cancel(this.#core.id, request)
-      this.#core.plan()
+      this.#core.accept(native.cancel(this.#core.id, request))
       delivery.reject(error)
     }
     const onAbort = () => giveUp(signal.reason)

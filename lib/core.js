@@ -71,6 +71,13 @@ class Core {
     for (const [, handler] of entries) this.#handlers.push(handler)
   }
 
+  /** Takes what a raw native function gave: throws what was refused, and plans what has to follow. */
+  accept(result) {
+    if (result === undefined) return
+    if (result !== true) throw errorFrom(result)
+    this.plan()
+  }
+
   /** What was queued is written at the end of this tick, together. */
   plan() {
     if (this.#planned) return
@@ -153,8 +160,7 @@ class Core {
     try {
       const bytes = isBytes(value)
       const payload = bytes ? toBuffer(value) : toText(value)
-      native.respond(this.id, session, request, 0, payload, bytes ? 1 : 0)
-      this.plan()
+      this.accept(native.respond(this.id, session, request, 0, payload, bytes ? 1 : 0))
     } catch (error) {
       this.#failed(session, request, error)
     }
@@ -167,8 +173,7 @@ class Core {
       process.nextTick(emitError, this.#owner, error)
       return
     }
-    native.respond(this.id, session, request, 1, JSON.stringify(describeFailure(error)), 0)
-    this.plan()
+    this.accept(native.respond(this.id, session, request, 1, JSON.stringify(describeFailure(error)), 0))
   }
 }
 
@@ -189,11 +194,6 @@ function checkCommand(command) {
   if (typeof command !== 'string') {
     throw invalidArgument(`The command has to be a string, not ${describe(command)}.`)
   }
-}
-
-/** Throws what the native side refused. */
-function accept(refused) {
-  if (refused !== undefined) throw errorFrom(refused)
 }
 
 function describeFailure(error) {
@@ -231,4 +231,4 @@ function rethrow(error) {
   throw error
 }
 
-module.exports = { Core, accept, checkCommand, encode, tellsOfListener }
+module.exports = { Core, checkCommand, encode, tellsOfListener }

@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
-const { Core, accept, checkCommand, encode, tellsOfListener } = require('./core.js')
+const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { invalidArgument, refusable } = require('./errors.js')
 const { unlinkOnExit } = require('./exit.js')
 const { describe, nativeOptions } = require('./options.js')
@@ -74,16 +74,14 @@ class Server extends EventEmitter {
     }
     checkCommand(command)
     const [payload, bytes] = encode(data)
-    accept(native.emit(this.#core.id, name, command, payload, bytes, delivery))
-    this.#core.plan()
+    this.#core.accept(native.emit(this.#core.id, name, command, payload, bytes, delivery))
     return this
   }
 
   broadcast(command, data, initiator) {
     checkCommand(command)
     const [payload, bytes] = encode(data)
-    accept(native.broadcast(this.#core.id, command, payload, bytes, initiator))
-    this.#core.plan()
+    this.#core.accept(native.broadcast(this.#core.id, command, payload, bytes, initiator))
     return this
   }
 
@@ -146,8 +144,7 @@ class Server extends EventEmitter {
       write: (command, data, delivery) => {
         checkCommand(command)
         const [payload, bytes] = encode(data)
-        accept(native.write(core.id, session, command, payload, bytes, delivery))
-        core.plan()
+        core.accept(native.write(core.id, session, command, payload, bytes, delivery))
       },
       isWritable: () => this.#native.isReachable(session),
       isBlocked: () => this.#native.isBlocked(session),

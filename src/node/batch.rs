@@ -5,7 +5,6 @@
 //! message, and of building objects through Node-API. Payloads have been checked to be one JSON value each.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
 
 use crate::link::Receipt;
 use crate::machine::{Event, Events, Incoming, Payload, SessionId};
@@ -167,17 +166,12 @@ impl Events for Batches {
 
 impl Batch {
     fn raw_number(&mut self, number: u64) {
-        // Writing into memory has no way to fail.
-        let _ = write!(self.text, "{number}");
+        self.text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 
     fn number(&mut self, number: u64) {
         self.text.push(b',');
-        if number < 10 {
-            self.text.push(b'0' + number as u8);
-        } else {
-            self.raw_number(number);
-        }
+        self.raw_number(number);
     }
 
     fn string(&mut self, text: &str) {

@@ -1,5 +1,6 @@
 //! The functions that JavaScript calls for every message: raw functions of Node-API, which cost a third of a
-//! method of a `#[napi]` class. They give `undefined`, or `CODE message` for what was refused.
+//! method of a `#[napi]` class. They give `undefined` where nothing is left to do, `true` where a turn has to follow,
+//! and `CODE message` for what was refused.
 
 #![allow(unsafe_code, reason = "functions that Node-API calls, which is C")]
 
@@ -210,19 +211,23 @@ fn call<const N: usize>(
     arguments: &Arguments<N>,
     body: impl FnOnce(&mut Texts) -> Result<(), Error>,
 ) -> sys::napi_value {
-    let refused = guard(Ok(()), || {
+    let result = guard(Ok(false), || {
         TEXTS.with_borrow_mut(|texts| {
             let result = body(texts);
-            if let Some(instance) = environment::instance(arguments.number(0)) {
+            let needs_turn = environment::instance(arguments.number(0)).is_some_and(|instance| {
                 instance.queued(texts.size + HEADER);
-            }
+                !instance.is_in_turn()
+            });
             texts.payload.clear();
             texts.payload.shrink_to(KEPT);
-            result
+            result.map(|()| needs_turn)
         })
     });
-    let value = refused
-        .err()
-        .and_then(|error| arguments.env().string(format!("{} {}", error.code().as_str(), error.message()).as_bytes()));
+    let env = arguments.env();
+    let value = match result {
+        Ok(true) => env.yes(),
+        Ok(false) => None,
+        Err(error) => env.string(format!("{} {}", error.code().as_str(), error.message()).as_bytes()),
+    };
     arguments.give(value)
 }

@@ -146,6 +146,11 @@ impl Instance {
         self.look_after();
     }
 
+    /// Whether a turn is under way: it writes whatever is queued in it.
+    pub(super) fn is_in_turn(&self) -> bool {
+        self.in_turn.get()
+    }
+
     /// So much was queued. A batch is written at the end of the turn, but a large one already before: so the
     /// other side works on its beginning while this one still makes its end.
     pub(super) fn queued(&self, bytes: usize) {

@@ -156,6 +156,14 @@ impl Env {
         (status == sys::Status::napi_ok).then_some(Value(value))
     }
 
+    /// `true`.
+    pub(super) fn yes(self) -> Option<Value> {
+        let mut value = ptr::null_mut();
+        // SAFETY: as in `uv_loop`.
+        let status = unsafe { sys::napi_get_boolean(self.0, true, &raw mut value) };
+        (status == sys::Status::napi_ok).then_some(Value(value))
+    }
+
     /// `undefined`.
     pub(super) fn undefined(self) -> Option<Value> {
         let mut value = ptr::null_mut();
