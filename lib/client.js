@@ -314,7 +314,8 @@ class Client extends EventEmitter {
 /** Both spellings of the list of commands; the second one is not shown. */
 function withAlias(found) {
   return Object.defineProperty(found, 'handlers', {
-    get: () => found.command_handlers,
+    value: found.command_handlers,
+    writable: true,
     configurable: true,
     enumerable: false,
   })

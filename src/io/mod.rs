@@ -40,6 +40,8 @@ pub trait Registry {
 /// Whether more may be ready than was dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// There was nothing.
+    Nothing,
     /// Nothing is left: wait for the next notice.
     Drained,
     /// Come back after others have had their turn.
@@ -120,7 +122,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
         events: &mut dyn Events,
     ) -> Progress {
         loop {
-            let Some(socket) = self.connections.get(&id) else { return Progress::Drained };
+            let Some(socket) = self.connections.get(&id) else { return Progress::Nothing };
             let direct = self.machine.read_into(id);
             let is_direct = direct.is_some();
             let (room, result) = match direct {
@@ -138,7 +140,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
                     // A short read has emptied the socket, see epoll(7).
                     return if count < room && !ended { Progress::Drained } else { Progress::More };
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Drained,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Nothing,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
                     self.end(id, now, events);

@@ -49,6 +49,7 @@ impl Environment {
         }
         let made = EventLoop::new(self.env, self.id)
             .map_err(|error| Error::system(&error, "watch Node's event loop (use driver: 'thread')"))?;
+        self.env.on_loop_cleanup(on_loop_cleanup, self.id as *mut c_void);
         Ok(Rc::clone(self.event_loop.get_or_init(|| Rc::new(made))))
     }
 }
@@ -64,7 +65,7 @@ pub(super) fn of(env: Env) -> Rc<Environment> {
         let made =
             Rc::new(Environment { env, id, event_loop: OnceCell::new(), cleanup: Cell::new(std::ptr::null_mut()) });
         THREAD.with_borrow_mut(|thread| thread.environments.insert(id, Rc::clone(&made)));
-        env.on_cleanup(Some(on_cleanup), id as *mut c_void);
+        env.on_cleanup(on_cleanup, id as *mut c_void);
         made
     })
 }
@@ -109,24 +110,41 @@ pub(super) fn finish(environment: &Environment) {
     raw::finish_cleanup(environment.cleanup.get());
 }
 
-/// The environment ends: a worker is terminated, or the process. Asynchronous, because libuv needs another turn
-/// of the loop to close handles; freeing them at once, or not at all, aborts the process.
-extern "C" fn on_cleanup(handle: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
+/// The environment ends: a worker is terminated, or the process.
+extern "C" fn on_cleanup(id: *mut c_void) {
     guard((), || {
-        let Some(environment) = find(data as usize) else {
+        if let Some(environment) = find(id as usize) {
+            leave(&environment);
+            // The handles of a loop driver are still being closed, and have to find their environment.
+            if environment.event_loop().is_none() {
+                THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
+            }
+        }
+    });
+}
+
+/// The same where there is a loop driver. Asynchronous, because libuv needs another turn of the loop to close
+/// handles; freeing them at once, or not at all, aborts the process.
+extern "C" fn on_loop_cleanup(handle: sys::napi_async_cleanup_hook_handle, id: *mut c_void) {
+    guard((), || {
+        let environment = find(id as usize);
+        let event_loop = environment.as_ref().and_then(|environment| environment.event_loop());
+        let (Some(environment), Some(event_loop)) = (environment, event_loop) else {
             raw::finish_cleanup(handle);
             return;
         };
         environment.cleanup.set(handle);
-        for instance in instances() {
-            if Rc::ptr_eq(instance.environment(), &environment) {
-                instance.abandon();
-                remove(instance.id());
-            }
-        }
-        match environment.event_loop() {
-            Some(event_loop) => event_loop.close(),
-            None => finish(&environment),
-        }
+        leave(&environment);
+        event_loop.close();
     });
+}
+
+/// Ends all instances of an environment.
+fn leave(environment: &Rc<Environment>) {
+    for instance in instances() {
+        if Rc::ptr_eq(instance.environment(), environment) {
+            instance.abandon();
+            remove(instance.id());
+        }
+    }
 }

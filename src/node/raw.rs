@@ -192,11 +192,21 @@ impl Env {
         }
     }
 
-    /// Calls `hook` with `data` before the environment ends, which waits until the handle is given to
-    /// [`finish_cleanup`].
-    pub(super) fn on_cleanup(self, hook: sys::napi_async_cleanup_hook, data: *mut c_void) {
+    /// Calls `hook` with `data` before the environment ends.
+    pub(super) fn on_cleanup(self, hook: extern "C" fn(*mut c_void), data: *mut c_void) {
         // SAFETY: as in `uv_loop`; the hook takes `data` for a number.
-        unsafe { sys::napi_add_async_cleanup_hook(self.0, hook, data, ptr::null_mut()) };
+        unsafe { sys::napi_add_env_cleanup_hook(self.0, Some(hook), data) };
+    }
+
+    /// Calls `hook` with `data` before the environment ends, which waits until the handle is given to
+    /// [`finish_cleanup`]. Hooks that were added later are called earlier.
+    pub(super) fn on_loop_cleanup(
+        self,
+        hook: extern "C" fn(sys::napi_async_cleanup_hook_handle, *mut c_void),
+        data: *mut c_void,
+    ) {
+        // SAFETY: as in `uv_loop`; the hook takes `data` for a number.
+        unsafe { sys::napi_add_async_cleanup_hook(self.0, Some(hook), data, ptr::null_mut()) };
     }
 
     /// Throws `error` where nobody can catch it, as an error in an event listener is.

@@ -125,7 +125,7 @@ async fn read(id: ConnectionId, socket: AsyncFd<Arc<UnixStream>>, driver: Weak<d
         };
         let Some(progress) = driver.upgrade().map(|driver| driver.readable(id)) else { return };
         match progress {
-            Progress::Drained => ready.clear_ready(),
+            Progress::Nothing | Progress::Drained => ready.clear_ready(),
             Progress::More => tokio::task::yield_now().await,
         }
     }
@@ -156,7 +156,7 @@ async fn accept(id: ListenerId, socket: AsyncFd<Arc<UnixListener>>, driver: Weak
         };
         let Some(progress) = driver.upgrade().map(|driver| driver.acceptable(id)) else { return };
         match progress {
-            Ok(Progress::Drained) => ready.clear_ready(),
+            Ok(Progress::Nothing | Progress::Drained) => ready.clear_ready(),
             Ok(Progress::More) => tokio::task::yield_now().await,
             Err(_) => tokio::select! {
                 biased;
