@@ -53,6 +53,8 @@ pub(super) struct EventLoop {
     poll: Handle,
     timer: Handle,
     prepare: Handle,
+    /// Keeps the loop from waiting for one turn.
+    turn_timer: Handle,
     /// The deadlines of instances, and the one that the timer is started for.
     deadlines: RefCell<BTreeSet<(Instant, u32)>>,
     armed: Cell<Option<Instant>>,
@@ -114,7 +116,8 @@ impl EventLoop {
         let poll = uv.poll(selector.as_raw_fd(), environment, on_poll).ok_or_else(missing)?;
         let timer = uv.timer(environment).ok_or_else(missing)?;
         let prepare = uv.prepare(environment).ok_or_else(missing)?;
-        for handle in [poll, timer, prepare] {
+        let turn_timer = uv.timer(environment).ok_or_else(missing)?;
+        for handle in [poll, timer, prepare, turn_timer] {
             handle.keep_alive(false);
         }
         Ok(EventLoop {
@@ -129,10 +132,11 @@ impl EventLoop {
             poll,
             timer,
             prepare,
+            turn_timer,
             deadlines: RefCell::default(),
             armed: Cell::new(None),
             active: Cell::new(0),
-            open: Cell::new(3),
+            open: Cell::new(4),
             busy_poll: RefCell::default(),
             caps: RefCell::default(),
             cap: Cell::new(Duration::ZERO),
@@ -194,7 +198,7 @@ impl EventLoop {
 
     /// Closes the handles. The last one to be closed calls `on_closed` of the environment.
     pub(super) fn close(&self) {
-        for handle in [self.poll, self.timer, self.prepare] {
+        for handle in [self.poll, self.timer, self.prepare, self.turn_timer] {
             handle.close(on_closed);
         }
     }
@@ -216,21 +220,27 @@ impl EventLoop {
         loop {
             let now = Instant::now();
             let window = self.busy_poll.borrow().window(cap);
+            if window.is_zero() {
+                self.waiting.set(Some(now));
+                return;
+            }
             let until = match self.uv.backend_timeout() {
-                _ if window.is_zero() => now,
                 // Something is due at once.
                 0 => return,
                 timeout @ 1.. => now + window.min(Duration::from_millis(timeout.unsigned_abs().into())),
                 _ => now + window,
-            }
-            .min(start + LONGEST_POLL);
-            match self.spin(until) {
+            };
+            let longest = start + LONGEST_POLL;
+            match self.spin(until.min(longest)) {
                 Spin::Hit => self.busy_poll.borrow_mut().hit(),
                 Spin::Others => return,
+                Spin::Nothing if longest < until => {
+                    // Others have their turn, but the loop does not wait before it comes back here.
+                    self.turn_timer.start_timer(0, on_turn_timer);
+                    return;
+                }
                 Spin::Nothing => {
-                    if !window.is_zero() {
-                        self.busy_poll.borrow_mut().missed();
-                    }
+                    self.busy_poll.borrow_mut().missed();
                     self.waiting.set(Some(now));
                     return;
                 }
@@ -410,6 +420,8 @@ extern "C" fn on_poll(handle: *mut c_void, _status: c_int, _events: c_int) {
 extern "C" fn on_timer(handle: *mut c_void) {
     with_loop(handle, EventLoop::elapse);
 }
+
+extern "C" fn on_turn_timer(_: *mut c_void) {}
 
 extern "C" fn on_prepare(handle: *mut c_void) {
     with_loop(handle, EventLoop::poll_busily);
