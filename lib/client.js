@@ -2,9 +2,10 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
-const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
+const { Core, checkCommand, tellsOfListener } = require('./core.js')
 const { closedError, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
 const { describe, nativeOptions } = require('./options.js')
+const { isBytes, toBuffer, toText } = require('./payload.js')
 const { PromiseQueue } = require('./promises.js')
 const { Socket } = require('./socket.js')
 const { SocketWatch } = require('./watch.js')
@@ -40,6 +41,7 @@ class Client extends EventEmitter {
   #oneWay = new PromiseQueue()
   #deliveries = new Map()
   #lastRequest = 0
+  #route = { kind: undefined, name: undefined, command: undefined }
   /** Whether the last event was `connect`. */
   #announced = false
 
@@ -182,13 +184,26 @@ class Client extends EventEmitter {
   }
 
   #queue(kind, name, command, data, request) {
+    if (this.#closing !== null) throw closedError()
+    const core = this.#core
+    const bytes = isBytes(data)
+    const payload = bytes ? toBuffer(data) : toText(data)
+    // Behind what may call functions of the user's, which may send.
+    const route = this.#route
+    if (command !== route.command || name !== route.name || kind !== route.kind) {
+      this.#turnTo(kind, name, command)
+    }
+    core.accept(native.send(core.id, payload, bytes ? 1 : 0, request))
+  }
+
+  /** Where messages go from now on. */
+  #turnTo(kind, name, command) {
     checkCommand(command)
     if (typeof name !== 'string') {
       throw invalidArgument(`The client's name has to be a string, not ${describe(name)}.`)
     }
-    if (this.#closing !== null) throw closedError()
-    const [payload, bytes] = encode(data)
-    this.#core.accept(native.send(this.#core.id, kind, name, command, payload, bytes, request))
+    native.route(this.#core.id, kind, name, command)
+    this.#route = { kind, name, command }
   }
 
   /** Gives a delivery up after a time, or when its signal says so. */
@@ -221,7 +236,6 @@ class Client extends EventEmitter {
     return {
       server: null,
       peer: () => this.#peer,
-      name: peer => peer.name,
       answered: (request, data, failed) => this.#answered(request, data, failed),
       settled: count => this.#oneWay.resolve(count),
       event: (kind, parts) => this.#event(kind, parts),

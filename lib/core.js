@@ -7,15 +7,17 @@ const { errorFrom, invalidArgument, ipcError, refusable } = require('./errors.js
 const { describe } = require('./options.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
 
-// Kinds of events, and how many parts follow the kind: see `src/node/batch.rs`.
+// Kinds of events: see `src/node/batch.rs`.
 const MESSAGE = 0
 const ANSWER = 1
 const FAILURE = 2
 const SETTLED = 3
-const LENGTHS = [7, 4, 4, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1]
+/** How many entries the other kinds have, by kind. */
+const LENGTHS = [0, 0, 0, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1]
 
 const REDELIVERED = 1
 const BYTES = 2
+const ASKS = 4
 
 /** The method that `emit` of Server and Client, which sends a message, hides. */
 const announce = EventEmitter.prototype.emit
@@ -31,7 +33,7 @@ class Core {
 
   /**
    * `owner` is the Server or Client, `instance` the native one. `listener` gets the events: `peer(session)`,
-   * `name(peer)`, `server`, `answered(request, data, failed)`, `settled(count)` and `event(kind, parts)`.
+   * `server`, `answered(request, data, failed)`, `settled(count)` and `event(kind, parts)`.
    */
   constructor(owner, instance, listener, verbose) {
     this.#owner = owner
@@ -101,46 +103,67 @@ class Core {
   }
 
   #dispatch(events, buffers) {
-    const listener = this.#listener
-    for (let at = 0; at < events.length; at += LENGTHS[events[at]]) {
-      switch (events[at]) {
+    let at = 0
+    while (at < events.length) {
+      const kind = events[at]
+      switch (kind) {
         case MESSAGE:
-          this.#message(events, at, buffers)
+          at = this.#messages(events, at, buffers)
           break
         case ANSWER:
-        case FAILURE: {
-          const data = events[at + 3]
-          const failed = events[at] === FAILURE
-          listener.answered(events[at + 1], events[at + 2] & BYTES ? buffers[data] : data, failed)
+        case FAILURE:
+          at = this.#answers(events, at, buffers)
           break
-        }
         case SETTLED:
-          listener.settled(events[at + 1])
+          this.#listener.settled(events[at + 1])
+          at += LENGTHS[SETTLED]
           break
         default:
-          listener.event(events[at], events.slice(at + 1, at + LENGTHS[events[at]]))
+          this.#listener.event(kind, events.slice(at + 1, at + LENGTHS[kind]))
+          at += LENGTHS[kind]
       }
     }
   }
 
-  #message(events, at, buffers) {
+  /** A run of answers: kind, flags, count, then the request and the data of each. */
+  #answers(events, at, buffers) {
+    const failed = events[at] === FAILURE
+    const bytes = (events[at + 1] & BYTES) !== 0
+    const first = at + 3
+    const end = first + 2 * events[at + 2]
+    for (let i = first; i < end; i += 2) {
+      const data = events[i + 1]
+      this.#listener.answered(events[i], bytes ? buffers[data] : data, failed)
+    }
+    return end
+  }
+
+  /** A run of messages: kind, session, command, from, flags, count, then the request, if any, and the data of each. */
+  #messages(events, at, buffers) {
     const session = events[at + 1]
-    const request = events[at + 3]
+    const handler = this.#handlers[events[at + 2]]
+    const from = events[at + 3]
     const flags = events[at + 4]
-    const data = events[at + 6]
-    const listener = this.#listener
-    const peer = listener.peer(session)
-    const container = new Container(
-      flags & BYTES ? buffers[data] : data,
-      peer,
-      listener.name(peer),
-      events[at + 5],
-      listener.server,
-      (flags & REDELIVERED) !== 0,
-    )
+    const asks = (flags & ASKS) !== 0
+    const bytes = (flags & BYTES) !== 0
+    const redelivered = (flags & REDELIVERED) !== 0
+    const { server } = this.#listener
+    const peer = this.#listener.peer(session)
+    const step = asks ? 2 : 1
+    const first = at + 5 + step
+    const end = first + step * events[at + 5]
+    for (let i = first; i < end; i += step) {
+      const request = asks ? events[i - 1] : 0
+      const data = bytes ? buffers[events[i]] : events[i]
+      this.#call(handler, session, request, new Container(data, peer, from, server, redelivered))
+    }
+    return end + 1 - step
+  }
+
+  #call(handler, session, request, container) {
     let result
     try {
-      result = this.#handlers[events[at + 2]].call(this.#owner, container)
+      result = handler.call(this.#owner, container)
     } catch (error) {
       this.#failed(session, request, error)
       return

@@ -102,7 +102,6 @@ class Server extends EventEmitter {
     return {
       server: this,
       peer: session => this.#peers.get(session),
-      name: peer => peer.name,
       event: (kind, parts) => this.#event(kind, parts),
     }
   }

@@ -5,6 +5,7 @@
 //! rustls: events in, events out.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Error;
@@ -64,20 +65,36 @@ pub enum Payload<'a> {
     Json(&'a [u8]),
     /// Raw bytes.
     Bytes(&'a [u8]),
+    /// Raw bytes that may be kept without a copy: what stands in this memory from an offset on.
+    Shared(&'a Arc<Vec<u8>>, usize),
 }
 
 impl<'a> Payload<'a> {
     /// The payload of a frame that was checked when it was decoded.
     pub(crate) fn of(frame: &Frame<'a>) -> Payload<'a> {
-        if frame.flags.contains(Flags::BYTES) { Payload::Bytes(frame.payload) } else { Payload::Json(frame.payload) }
+        match frame.memory {
+            _ if !frame.flags.contains(Flags::BYTES) => Payload::Json(frame.payload),
+            Some(memory) => Payload::Shared(memory, memory.len() - frame.payload.len()),
+            None => Payload::Bytes(frame.payload),
+        }
+    }
+
+    /// Whether it is raw bytes.
+    pub fn is_bytes(self) -> bool {
+        !matches!(self, Payload::Json(_))
+    }
+
+    /// The text or the bytes.
+    pub fn content(self) -> &'a [u8] {
+        match self {
+            Payload::Json(content) | Payload::Bytes(content) => content,
+            Payload::Shared(memory, start) => &memory[start..],
+        }
     }
 
     /// How a frame says it.
     pub(crate) fn parts(self) -> (&'a [u8], Flags) {
-        match self {
-            Payload::Json(text) => (text, Flags::default()),
-            Payload::Bytes(bytes) => (bytes, Flags::BYTES),
-        }
+        (self.content(), if self.is_bytes() { Flags::BYTES } else { Flags::default() })
     }
 }
 

@@ -68,7 +68,7 @@ fn invalid_frames_are_refused() {
         let mut inbox = Inbox::new(1 << 20);
         let mut rest = &wire[..];
         let refused = match inbox.next(&mut rest) {
-            Ok(Some(frame)) => Frame::decode(frame).is_err(),
+            Ok(Some(frame)) => frame.decode().is_err(),
             Ok(None) => false,
             Err(_) => true,
         };

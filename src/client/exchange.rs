@@ -142,7 +142,7 @@ impl Client {
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
         while let Some(whole) = inbox.next(&mut bytes)? {
-            self.frame(&Frame::decode(whole)?, now, events)?;
+            self.frame(&whole.decode()?, now, events)?;
             if !matches!(self.state, State::Connected(..)) {
                 break;
             }

@@ -232,6 +232,7 @@ impl Client {
             name: outgoing.name,
             command: outgoing.command,
             payload,
+            memory: None,
         });
         Ok(())
     }

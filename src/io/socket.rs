@@ -5,14 +5,19 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use rustix::net::{RecvFlags, SendFlags};
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::machine::Credentials;
+
+/// What a socket takes before it has to be read, in bytes. With the system's default, large messages wait for
+/// their reader every 200 KB. Where the system allows less it is less.
+const SEND_BUFFER: usize = 512 * 1024;
 
 /// Connects. A full backlog is an error (`WouldBlock`) like any other: it is tried again later.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
+    enlarge_send_buffer(&socket);
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(socket.into())
 }
@@ -21,7 +26,13 @@ pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
 pub(super) fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     let (stream, _) = listener.accept()?;
     stream.set_nonblocking(true)?;
+    enlarge_send_buffer(&stream);
     Ok(stream)
+}
+
+fn enlarge_send_buffer<'a>(socket: impl Into<SockRef<'a>>) {
+    // A smaller one serves as well, only more slowly.
+    let _ = socket.into().set_send_buffer_size(SEND_BUFFER);
 }
 
 /// The user at the other end.

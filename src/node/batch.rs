@@ -1,13 +1,17 @@
 //! Events on their way to JavaScript: gathered, and handed over as one text with one call.
 //!
 //! The text is one JSON array without inner structure: a number for the kind of event and then its parts.
-//! `lib/events.js` reads it. One `JSON.parse` for everything that was read costs a fraction of one for each
+//! `lib/core.js` reads it. One `JSON.parse` for everything that was read costs a fraction of one for each
 //! message, and of building objects through Node-API. Payloads have been checked to be one JSON value each.
+//!
+//! Messages and answers, which come in crowds, stand in runs: what they have in common once, with their count, and
+//! then the request and the payload of each.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::link::Receipt;
-use crate::machine::{Event, Events, Incoming, Payload, SessionId};
+use crate::machine::{CommandId, Event, Events, Incoming, Payload, SessionId};
 use crate::protocol::json;
 
 /// A batch of this size is closed: JavaScript strings have a limit, and large texts gain nothing.
@@ -16,8 +20,8 @@ const FULL: usize = 1024 * 1024;
 /// The room for text that is kept for the next batch.
 const KEPT: usize = 64 * 1024;
 
-/// Kinds of events, as `lib/events.js` knows them.
-#[derive(Clone, Copy, Debug)]
+/// Kinds of events, as `lib/core.js` knows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Code {
     Message = 0,
@@ -38,6 +42,10 @@ enum Code {
 /// Flags of a message.
 const REDELIVERED: u8 = 1;
 const BYTES: u8 = 2;
+const ASKS: u8 = 4;
+
+/// The room for the count of a run, which is filled from the right: JSON allows blanks in front of a number.
+const COUNT: usize = 10;
 
 /// Events that are handed over together.
 #[derive(Debug, Default)]
@@ -45,11 +53,41 @@ pub(super) struct Batch {
     /// A JSON array, its closing bracket included once it is taken.
     pub(super) text: Vec<u8>,
     /// Raw payloads, to which the text refers by their index.
-    pub(super) buffers: Vec<Vec<u8>>,
+    pub(super) buffers: Vec<Bytes>,
     /// To be given back when JavaScript has dealt with the batch: the last one of each session is enough.
     pub(super) receipts: Vec<(SessionId, Receipt)>,
     /// Whether the last event says that nothing more will come.
     pub(super) closed: bool,
+    /// The run that the last event belongs to.
+    run: Run,
+}
+
+/// Events that stand together.
+#[derive(Debug, Default)]
+struct Run {
+    /// `None` if the last event stands alone.
+    common: Option<Common>,
+    /// The name of the sender.
+    from: String,
+    /// Where the count ends in the text.
+    counted: usize,
+    count: usize,
+}
+
+/// What the events of a run have in common, beside the sender's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Common {
+    code: Code,
+    session: SessionId,
+    command: CommandId,
+    flags: u8,
+}
+
+/// A raw payload: what stands in this memory from `start` on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Bytes {
+    pub(super) memory: Arc<Vec<u8>>,
+    pub(super) start: usize,
 }
 
 /// Batches in the order in which they are handed over.
@@ -89,25 +127,35 @@ impl Batches {
         }
     }
 
-    fn begin(&mut self, code: Code) -> &mut Batch {
+    /// The batch that an event goes to.
+    fn current(&mut self) -> &mut Batch {
         if self.current.text.len() >= FULL {
             self.full.push_back(std::mem::take(&mut self.current));
         }
-        let batch = &mut self.current;
-        batch.text.push(if batch.text.is_empty() { b'[' } else { b',' });
-        batch.raw_number(u64::from(code as u8));
+        &mut self.current
+    }
+
+    fn begin(&mut self, code: Code) -> &mut Batch {
+        let batch = self.current();
+        batch.begin(code);
         batch
     }
 
     fn message(&mut self, message: &Incoming<'_>) {
-        let batch = self.begin(Code::Message);
-        batch.number(u64::from(message.session.0));
-        batch.number(u64::from(message.command.0));
-        batch.number(message.request.unwrap_or(0));
-        let bytes = matches!(message.payload, Payload::Bytes(_));
-        let flags = if message.redelivered { REDELIVERED } else { 0 } | if bytes { BYTES } else { 0 };
-        batch.number(u64::from(flags));
-        batch.string(message.from);
+        let batch = self.current();
+        let flag = |set, flag| if set { flag } else { 0 };
+        let common = Common {
+            code: Code::Message,
+            session: message.session,
+            command: message.command,
+            flags: flag(message.redelivered, REDELIVERED)
+                | flag(message.payload.is_bytes(), BYTES)
+                | flag(message.request.is_some(), ASKS),
+        };
+        batch.join_run(common, message.from);
+        if let Some(request) = message.request {
+            batch.number(request);
+        }
         batch.payload(message.payload);
         let receipt = (message.session, message.receipt);
         match batch.receipts.last_mut() {
@@ -115,22 +163,23 @@ impl Batches {
             _ => batch.receipts.push(receipt),
         }
     }
+
+    fn answer(&mut self, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+        let batch = self.current();
+        let code = if outcome.is_ok() { Code::Answer } else { Code::Failure };
+        let (Ok(payload) | Err(payload)) = outcome;
+        let flags = if payload.is_bytes() { BYTES } else { 0 };
+        batch.join_run(Common { code, session: SessionId(0), command: CommandId(0), flags }, "");
+        batch.number(request);
+        batch.payload(payload);
+    }
 }
 
 impl Events for Batches {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Message(message) => self.message(&message),
-            Event::Answer { request, outcome } => {
-                let (code, payload) = match outcome {
-                    Ok(payload) => (Code::Answer, payload),
-                    Err(payload) => (Code::Failure, payload),
-                };
-                let batch = self.begin(code);
-                batch.number(request);
-                batch.number(u64::from(if matches!(payload, Payload::Bytes(_)) { BYTES } else { 0 }));
-                batch.payload(payload);
-            }
+            Event::Answer { request, outcome } => self.answer(request, outcome),
             Event::Settled { count } => self.begin(Code::Settled).number(count),
             Event::Rejected { error } => self.begin(Code::Rejected).error(&error),
             Event::Connected { uuid } => self.begin(Code::Connected).string(uuid),
@@ -165,6 +214,41 @@ impl Events for Batches {
 }
 
 impl Batch {
+    fn begin(&mut self, code: Code) {
+        self.run.common = None;
+        self.text.push(if self.text.is_empty() { b'[' } else { b',' });
+        self.raw_number(u64::from(code as u8));
+    }
+
+    /// Counts one more event of the run, or begins another one.
+    fn join_run(&mut self, common: Common, from: &str) {
+        if self.run.common != Some(common) || self.run.from != from {
+            self.begin_run(common, from);
+        }
+        self.run.count += 1;
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(self.run.count).as_bytes();
+        let end = self.run.counted;
+        self.text[end - digits.len()..end].copy_from_slice(digits);
+    }
+
+    fn begin_run(&mut self, common: Common, from: &str) {
+        self.begin(common.code);
+        if common.code == Code::Message {
+            self.number(u64::from(common.session.0));
+            self.number(u64::from(common.command.0));
+            self.string(from);
+        }
+        self.number(u64::from(common.flags));
+        self.text.push(b',');
+        self.text.extend_from_slice(&[b' '; COUNT]);
+        self.run.from.clear();
+        self.run.from.push_str(from);
+        self.run.common = Some(common);
+        self.run.counted = self.text.len();
+        self.run.count = 0;
+    }
+
     fn raw_number(&mut self, number: u64) {
         self.text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
@@ -185,11 +269,14 @@ impl Batch {
                 self.text.push(b',');
                 self.text.extend_from_slice(text);
             }
-            Payload::Bytes(bytes) => {
-                self.number(self.buffers.len() as u64);
-                self.buffers.push(bytes.to_vec());
-            }
+            Payload::Bytes(bytes) => self.keep(Bytes { memory: Arc::new(bytes.to_vec()), start: 0 }),
+            Payload::Shared(memory, start) => self.keep(Bytes { memory: Arc::clone(memory), start }),
         }
+    }
+
+    fn keep(&mut self, bytes: Bytes) {
+        self.number(self.buffers.len() as u64);
+        self.buffers.push(bytes);
     }
 
     fn error(&mut self, error: &crate::error::Error) {
@@ -201,7 +288,6 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::CommandId;
 
     fn message(payload: Payload<'_>) -> Event<'_> {
         Event::Message(Incoming {
@@ -220,14 +306,23 @@ mod tests {
         let mut batches = Batches::default();
         batches.event(message(Payload::Json(b"{\"a\":1}")));
         batches.event(message(Payload::Bytes(&[1, 2])));
+        batches.event(message(Payload::Bytes(&[3])));
+        batches.event(Event::Answer { request: 8, outcome: Ok(Payload::Json(b"\"x\"")) });
+        batches.event(Event::Answer { request: 9, outcome: Ok(Payload::Json(b"\"y\"")) });
         batches.event(Event::Settled { count: 12 });
         batches.event(Event::Closed);
         let batch = batches.take().unwrap();
         assert_eq!(
             String::from_utf8(batch.text).unwrap(),
-            r#"[0,3,12,7,1,"b\"ob",{"a":1},0,3,12,7,3,"b\"ob",0,3,12,12]"#
+            concat!(
+                r#"[0,3,12,"b\"ob",5,         1,7,{"a":1},0,3,12,"b\"ob",7,         2,7,0,7,1,"#,
+                r#"1,0,         2,8,"x",9,"y",3,12,12]"#
+            )
         );
-        assert_eq!((batch.buffers, batch.receipts.len(), batch.closed), (vec![vec![1, 2]], 1, true));
+        assert_eq!(
+            (batch.buffers, batch.receipts.len(), batch.closed),
+            ([vec![1, 2], vec![3]].map(|bytes| Bytes { memory: Arc::new(bytes), start: 0 }).into(), 1, true)
+        );
         assert!(batches.take().is_none());
     }
 

@@ -11,6 +11,7 @@ use std::ptr;
 use napi::sys;
 
 use super::environment;
+use super::instance::{Instance, Route};
 use super::raw::{Arguments, Env, guard};
 use crate::client::Outgoing;
 use crate::error::Error;
@@ -53,7 +54,8 @@ struct Read<'a> {
 /// # Safety
 /// `exports` is an object of the current environment `env`.
 pub(super) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
-    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 7] = [
+    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 8] = [
+        ("route", route),
         ("send", send),
         ("cancel", cancel),
         ("emit", emit),
@@ -68,24 +70,36 @@ pub(super) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
     }
 }
 
-/// `send(instance, kind, name, command, payload, isBytes, request)`: a client's message.
-unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+/// `route(instance, kind, name, command)`: where the messages of a client go from now on. Most go where the one
+/// before went, so it need not be said for each.
+unsafe extern "C" fn route(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
-    let arguments = unsafe { Arguments::<7>::of(env, info) };
-    call(&arguments, |texts| {
-        let kind = match arguments.number(1) {
+    let arguments = unsafe { Arguments::<4>::of(env, info) };
+    guard((), || {
+        let Some(instance) = environment::instance(arguments.number(0)) else { return };
+        let mut route = instance.route.borrow_mut();
+        route.kind = match arguments.number(1) {
             2 => Kind::Send,
             3 => Kind::Emit,
             4 => Kind::Broadcast,
             5 => Kind::Request,
             _ => Kind::Discover,
         };
-        let Read { name, command, payload } =
-            texts.read(&arguments, &Places { name: Some(2), command: Some(3), payload: 4 });
-        let outgoing = Outgoing { kind, name: &name, command: &command, payload, request: arguments.large_number(6) };
-        let instance = environment::instance(arguments.number(0));
-        let client = instance.as_ref().and_then(|instance| instance.client());
-        client.map_or(Ok(()), |client| client.with(|client, _| client.push(&outgoing)))
+        arguments.replace_string(2, &mut route.name);
+        arguments.replace_string(3, &mut route.command);
+    });
+    ptr::null_mut()
+}
+
+/// `send(instance, payload, isBytes, request)`: a client's message.
+unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<4>::of(env, info) };
+    call(&arguments, |instance, texts| {
+        let Read { payload, .. } = texts.read(&arguments, &Places { name: None, command: None, payload: 1 });
+        let Route { kind, name, command } = &*instance.route.borrow();
+        let outgoing = Outgoing { kind: *kind, name, command, payload, request: arguments.large_number(3) };
+        instance.client().map_or(Ok(()), |client| client.with(|client, _| client.push(&outgoing)))
     })
 }
 
@@ -93,9 +107,8 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<2>::of(env, info) };
-    call(&arguments, |_| {
-        let instance = environment::instance(arguments.number(0));
-        if let Some(client) = instance.as_ref().and_then(|instance| instance.client()) {
+    call(&arguments, |instance, _| {
+        if let Some(client) = instance.client() {
             client.with(|client, _| client.cancel(arguments.large_number(1)));
         }
         Ok(())
@@ -106,13 +119,11 @@ unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -
 unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<6>::of(env, info) };
-    call(&arguments, |texts| {
+    call(&arguments, |instance, texts| {
         let delivery = optional(&arguments, 5);
         let Read { name, command, payload } =
             texts.read(&arguments, &Places { name: Some(1), command: Some(2), payload: 3 });
-        let instance = environment::instance(arguments.number(0));
-        let server = instance.as_ref().and_then(|instance| instance.server());
-        server.map_or(Ok(()), |server| {
+        instance.server().map_or(Ok(()), |server| {
             server.with(|server, _| server.emit(&name, &command, payload, delivery.as_deref()))
         })
     })
@@ -122,13 +133,13 @@ unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> 
 unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<5>::of(env, info) };
-    call(&arguments, |texts| {
+    call(&arguments, |instance, texts| {
         let except = optional(&arguments, 4);
         let Read { command, payload, .. } =
             texts.read(&arguments, &Places { name: None, command: Some(1), payload: 2 });
-        let instance = environment::instance(arguments.number(0));
-        let server = instance.as_ref().and_then(|instance| instance.server());
-        server.map_or(Ok(()), |server| server.with(|server, _| server.broadcast(&command, payload, except.as_deref())))
+        instance
+            .server()
+            .map_or(Ok(()), |server| server.with(|server, _| server.broadcast(&command, payload, except.as_deref())))
     })
 }
 
@@ -136,14 +147,12 @@ unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<6>::of(env, info) };
-    call(&arguments, |texts| {
+    call(&arguments, |instance, texts| {
         let delivery = optional(&arguments, 5);
         let Read { command, payload, .. } =
             texts.read(&arguments, &Places { name: None, command: Some(2), payload: 3 });
         let session = SessionId(arguments.number(1));
-        let instance = environment::instance(arguments.number(0));
-        let server = instance.as_ref().and_then(|instance| instance.server());
-        server.map_or(Ok(()), |server| {
+        instance.server().map_or(Ok(()), |server| {
             server.with(|server, _| server.send(session, &command, payload, delivery.as_deref()))
         })
     })
@@ -153,12 +162,11 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
 unsafe extern "C" fn respond(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<6>::of(env, info) };
-    call(&arguments, |texts| {
+    call(&arguments, |instance, texts| {
         let Read { payload, .. } = texts.read(&arguments, &Places { name: None, command: None, payload: 4 });
         let outcome = if arguments.number(3) == 0 { Ok(payload) } else { Err(payload) };
         let session = SessionId(arguments.number(1));
         let request = arguments.large_number(2);
-        let Some(instance) = environment::instance(arguments.number(0)) else { return Ok(()) };
         if let Some(client) = instance.client() {
             client.with(|client, _| client.respond(request, outcome));
         } else if let Some(server) = instance.server() {
@@ -207,17 +215,17 @@ fn optional<const N: usize>(arguments: &Arguments<N>, index: usize) -> Option<St
     (!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned())
 }
 
+/// Calls `body` with the instance that is the first argument.
 fn call<const N: usize>(
     arguments: &Arguments<N>,
-    body: impl FnOnce(&mut Texts) -> Result<(), Error>,
+    body: impl FnOnce(&Instance, &mut Texts) -> Result<(), Error>,
 ) -> sys::napi_value {
     let result = guard(Ok(false), || {
+        let Some(instance) = environment::instance(arguments.number(0)) else { return Ok(false) };
         TEXTS.with_borrow_mut(|texts| {
-            let result = body(texts);
-            let needs_turn = environment::instance(arguments.number(0)).is_some_and(|instance| {
-                instance.queued(texts.size + HEADER);
-                !instance.is_in_turn()
-            });
+            let result = body(&instance, texts);
+            instance.queued(texts.size + HEADER);
+            let needs_turn = !instance.is_in_turn();
             texts.payload.clear();
             texts.payload.shrink_to(KEPT);
             result.map(|()| needs_turn)

@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::batch::Bytes;
 use super::endpoint::{Endpoint, LoopEndpoint};
 use super::environment::Environment;
 use super::event_loop::TargetSocket;
@@ -13,6 +14,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::io::Progress;
 use crate::machine::{ConnectionId, ListenerId, Machine};
+use crate::protocol::frame::Kind;
 use crate::server::Server;
 
 /// Bytes of a batch that are written before it is complete.
@@ -24,6 +26,8 @@ pub(super) struct Instance {
     id: u32,
     environment: Rc<Environment>,
     pub(super) role: Role,
+    /// Where the messages of a client go.
+    pub(super) route: RefCell<Route>,
     /// Called with each batch, as long as the instance is started.
     callback: RefCell<Option<Rc<Callback>>>,
     /// Whether a turn is under way, which deals with whatever JavaScript does in it.
@@ -34,6 +38,20 @@ pub(super) struct Instance {
     deadline: Cell<Option<Instant>>,
     /// When and on which listener accepting is tried again.
     accept_again: Cell<Option<(Instant, ListenerId)>>,
+}
+
+/// Where a client's messages go.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) command: String,
+}
+
+impl Default for Route {
+    fn default() -> Route {
+        Route { kind: Kind::Send, name: String::new(), command: String::new() }
+    }
 }
 
 /// What an instance is.
@@ -71,6 +89,7 @@ impl Instance {
             id,
             environment,
             role,
+            route: RefCell::default(),
             callback: RefCell::new(None),
             in_turn: Cell::new(false),
             active: Cell::new(false),
@@ -211,7 +230,7 @@ impl Instance {
         }
     }
 
-    fn dispatch(&self, text: &[u8], buffers: Vec<Vec<u8>>) {
+    fn dispatch(&self, text: &[u8], buffers: Vec<Bytes>) {
         let Some(callback) = self.callback.borrow().clone() else { return };
         let env = self.environment.env;
         env.scope(|| {

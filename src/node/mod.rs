@@ -8,6 +8,9 @@
 
 #![cfg_attr(test, allow(dead_code, reason = "a test binary registers nothing with Node, so nothing is called"))]
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod batch;
 mod busy_poll;
 mod calls;

@@ -6,8 +6,11 @@
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::Arc;
 
 use napi::sys;
+
+use super::batch::Bytes;
 
 /// From this size on, a Buffer keeps the memory of its bytes instead of copying them.
 const LARGE: usize = 64 * 1024;
@@ -100,7 +103,7 @@ impl Env {
     }
 
     /// An array of Buffers.
-    pub(super) fn buffers(self, buffers: Vec<Vec<u8>>) -> Option<Value> {
+    pub(super) fn buffers(self, buffers: Vec<Bytes>) -> Option<Value> {
         let mut array = ptr::null_mut();
         // SAFETY: as in `uv_loop`.
         unsafe {
@@ -114,31 +117,30 @@ impl Env {
         Some(Value(array))
     }
 
-    /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in.
-    fn buffer(self, bytes: Vec<u8>) -> Option<Value> {
+    /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in, if nobody else has it.
+    fn buffer(self, bytes: Bytes) -> Option<Value> {
+        let Bytes { memory, start } = bytes;
+        let length = memory.len() - start;
+        let mut memory = match Arc::try_unwrap(memory) {
+            // Typed arrays of any kind may be laid over it.
+            Ok(memory) if length >= LARGE && memory[start..].as_ptr().cast::<u64>().is_aligned() => Box::new(memory),
+            Ok(memory) => return self.copied_buffer(&memory[start..]),
+            Err(memory) => return self.copied_buffer(&memory[start..]),
+        };
         let mut value = ptr::null_mut();
-        let (data, length) = (bytes.as_ptr().cast_mut().cast::<c_void>(), bytes.len());
-        if length >= LARGE {
-            let owner = Box::into_raw(Box::new(bytes));
-            // SAFETY: as in `uv_loop`; the memory lives until `release` is called with its owner.
-            let status = unsafe {
-                sys::napi_create_external_buffer(
-                    self.0,
-                    length,
-                    data.cast(),
-                    Some(release),
-                    owner.cast(),
-                    &raw mut value,
-                )
-            };
-            if status == sys::Status::napi_ok {
-                return Some(Value(value));
-            }
-            // Some runtimes allow no such Buffers.
-            // SAFETY: the owner was not given away.
-            return self.copied_buffer(&unsafe { Box::from_raw(owner) });
+        let data = memory[start..].as_mut_ptr();
+        let owner = Box::into_raw(memory);
+        // SAFETY: as in `uv_loop`; the memory lives until `release` is called with its owner.
+        let status = unsafe {
+            sys::napi_create_external_buffer(self.0, length, data.cast(), Some(release), owner.cast(), &raw mut value)
+        };
+        if status == sys::Status::napi_ok {
+            return Some(Value(value));
         }
-        self.copied_buffer(&bytes)
+        // Some runtimes allow no such Buffers.
+        // SAFETY: the owner was not given away.
+        let memory = unsafe { Box::from_raw(owner) };
+        self.copied_buffer(&memory[start..])
     }
 
     fn copied_buffer(self, bytes: &[u8]) -> Option<Value> {
@@ -344,6 +346,13 @@ impl<const N: usize> Arguments<N> {
             }
             text.set_len(length);
         }
+    }
+
+    /// Puts a string in the place of `text`, empty if it is none.
+    pub(super) fn replace_string(&self, index: usize, text: &mut String) {
+        let mut bytes = std::mem::take(text).into_bytes();
+        self.read_string(index, &mut bytes);
+        *text = String::from_utf8(bytes).unwrap_or_default();
     }
 
     /// The bytes of a Buffer; empty if it is none.

@@ -7,6 +7,8 @@
 //! Integers are little-endian; `length` counts what follows it. `docs/protocol.md` gives the meaning of each
 //! kind and the rules of the exchange.
 
+use std::sync::Arc;
+
 use super::ProtocolError;
 
 /// Bytes of a frame before its name, with the length in front.
@@ -130,12 +132,14 @@ pub struct Frame<'a> {
     pub command: &'a str,
     /// JSON text, or raw bytes where the flags say so.
     pub payload: &'a [u8],
+    /// The memory that the payload is the end of, where that may be kept instead of a copy.
+    pub memory: Option<&'a Arc<Vec<u8>>>,
 }
 
 impl<'a> Frame<'a> {
     /// A frame that has an id and nothing else.
     pub fn bare(kind: Kind, id: u64) -> Frame<'static> {
-        Frame { kind, flags: Flags::default(), id, name: "", command: "", payload: b"" }
+        Frame { kind, flags: Flags::default(), id, name: "", command: "", payload: b"", memory: None }
     }
 
     /// Its size on the wire, in bytes.
@@ -197,6 +201,7 @@ impl<'a> Frame<'a> {
             name: std::str::from_utf8(name).map_err(|_| ProtocolError::InvalidText)?,
             command: std::str::from_utf8(command).map_err(|_| ProtocolError::InvalidText)?,
             payload,
+            memory: None,
         })
     }
 }
@@ -205,6 +210,13 @@ impl<'a> Frame<'a> {
 pub fn frame_size(bytes: &[u8]) -> Option<usize> {
     let length = bytes.first_chunk::<LENGTH>()?;
     Some(LENGTH + u32::from_le_bytes(*length) as usize)
+}
+
+/// Where the payload begins in the frame that `bytes` begin with, or `None` if that much is not there.
+pub fn payload_start(bytes: &[u8]) -> Option<usize> {
+    let header = bytes.first_chunk::<HEADER>()?;
+    let length = |low, high| usize::from(u16::from_le_bytes([low, high]));
+    Some(HEADER + length(header[6], header[7]) + length(header[8], header[9]))
 }
 
 /// The kind of the frame that `bytes` begin with, for frames that this side wrote.
@@ -239,6 +251,7 @@ mod tests {
             name: "žluť",
             command: "double",
             payload: b"{\"a\":[1,2]}",
+            memory: None,
         };
         let mut bytes = Vec::new();
         frame.encode(&mut bytes);

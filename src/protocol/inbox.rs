@@ -1,10 +1,15 @@
 //! Cuts what a connection reads into the frames of protocol 2.
 
+use std::sync::Arc;
+
 use super::ProtocolError;
-use super::frame::{self, HEADER, LENGTH};
+use super::frame::{self, Frame, HEADER, LENGTH};
 
 /// From this size on, the rest of a frame is worth being read where it belongs.
 const LARGE: usize = 64 * 1024;
+
+/// Typed arrays of any kind may be laid over a payload that begins at a multiple of this.
+const ALIGNMENT: usize = 8;
 
 /// What is kept for the next frame.
 const KEPT: usize = 4 * 1024;
@@ -13,20 +18,42 @@ const KEPT: usize = 4 * 1024;
 #[derive(Debug)]
 pub struct Inbox {
     partial: Vec<u8>,
+    /// Where the frame begins in `partial`: the payload of a large one is aligned for any use.
+    start: usize,
     /// Whether `partial` is a whole frame, which has been given out.
     complete: bool,
+    /// A large frame, which has been given out.
+    large: Option<Arc<Vec<u8>>>,
     limit: usize,
+}
+
+/// A frame that has been read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole<'a> {
+    bytes: &'a [u8],
+    memory: Option<&'a Arc<Vec<u8>>>,
+}
+
+impl<'a> Whole<'a> {
+    /// Reads it, see [`Frame::decode`].
+    ///
+    /// # Errors
+    /// What it says is not allowed.
+    pub fn decode(self) -> Result<Frame<'a>, ProtocolError> {
+        Ok(Frame { memory: self.memory, ..Frame::decode(self.bytes)? })
+    }
 }
 
 impl Inbox {
     /// For messages of at most `limit` bytes.
     pub fn new(limit: usize) -> Inbox {
-        Inbox { partial: Vec::new(), complete: false, limit }
+        Inbox { partial: Vec::new(), start: 0, complete: false, large: None, limit }
     }
 
     /// Takes the first whole frame out of `bytes`, together with what is left from the reads before. `None`
     /// when there is no whole one: the rest has then been kept.
-    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<&'a [u8]>, ProtocolError> {
+    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<Whole<'a>>, ProtocolError> {
+        self.large = None;
         if std::mem::take(&mut self.complete) {
             self.partial.clear();
             self.partial.shrink_to(KEPT);
@@ -36,39 +63,55 @@ impl Inbox {
                 Some(size) => {
                     let (frame, rest) = bytes.split_at(size);
                     *bytes = rest;
-                    return Ok(Some(frame));
+                    return Ok(Some(Whole { bytes: frame, memory: None }));
                 }
                 None => {
+                    self.start = 0;
+                    if let (Some(size), Some(payload)) = (frame::frame_size(bytes), frame::payload_start(bytes)) {
+                        self.start = payload.next_multiple_of(ALIGNMENT) - payload;
+                        self.reserve(self.start + size);
+                        self.partial.resize(self.start, 0);
+                    }
                     self.partial.extend_from_slice(bytes);
                     *bytes = &[];
                     return Ok(None);
                 }
             }
         }
-        while self.partial.len() < LENGTH {
+        while self.partial.len() < self.start + LENGTH {
             let Some((&byte, rest)) = bytes.split_first() else { return Ok(None) };
             self.partial.push(byte);
             *bytes = rest;
         }
-        let size = self.size(&self.partial)?.unwrap_or(HEADER);
+        let size = self.start + self.size(&self.partial[self.start..])?.unwrap_or(HEADER);
         let missing = size - self.partial.len();
         let (part, rest) = bytes.split_at(missing.min(bytes.len()));
-        if self.partial.capacity() - self.partial.len() < missing {
-            // A length alone, which anybody can write, costs no memory: the system gives it when it is written to.
-            self.partial.reserve_exact(missing);
-        }
+        self.reserve(size);
         self.partial.extend_from_slice(part);
         *bytes = rest;
-        self.complete = self.partial.len() == size;
-        Ok(self.complete.then_some(&self.partial[..]))
+        if self.partial.len() < size {
+            return Ok(None);
+        }
+        if size >= LARGE {
+            let memory = self.large.insert(Arc::new(std::mem::take(&mut self.partial)));
+            return Ok(Some(Whole { bytes: &memory[self.start..], memory: Some(memory) }));
+        }
+        self.complete = true;
+        Ok(Some(Whole { bytes: &self.partial[self.start..], memory: None }))
     }
 
     /// Where the rest of a large frame may be read to, without a copy in between. It has room for that rest and
     /// nothing more. [`Inbox::next`] has to be called afterwards.
     pub fn rest(&mut self) -> Option<&mut Vec<u8>> {
-        let size = frame::frame_size(&self.partial).filter(|_| !self.complete)?;
+        let size = self.start + frame::frame_size(self.partial.get(self.start..)?).filter(|_| !self.complete)?;
         let is_large = size - self.partial.len() >= LARGE && self.partial.capacity() == size;
         is_large.then_some(&mut self.partial)
+    }
+
+    /// Makes room for so many bytes in all. A length alone, which anybody can write, costs no memory: the system
+    /// gives it when it is written to.
+    fn reserve(&mut self, size: usize) {
+        self.partial.reserve_exact(size.saturating_sub(self.partial.len()));
     }
 
     /// The size of the frame at the start of `bytes`, if all of it is there.
@@ -88,7 +131,7 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{Frame, Kind};
+    use super::super::frame::Kind;
     use super::*;
 
     fn wire() -> Vec<u8> {
@@ -110,7 +153,7 @@ mod tests {
             for read in wire.chunks(step) {
                 let mut rest = read;
                 while let Some(whole) = inbox.next(&mut rest).unwrap() {
-                    found.push(Frame::decode(whole).unwrap().id);
+                    found.push(whole.decode().unwrap().id);
                 }
             }
             assert_eq!(found, [0, 1, 2, 3, 4], "reads of {step} bytes");

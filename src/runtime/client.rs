@@ -329,7 +329,7 @@ impl Events for Recorder {
                 if let Some(delivery) = self.waiting().deliveries.remove(&request) {
                     let answer = match outcome {
                         Ok(payload) => Ok(payload.into()),
-                        Err(Payload::Json(failure) | Payload::Bytes(failure)) => Err(Error::from_json(failure)),
+                        Err(failure) => Err(Error::from_json(failure.content())),
                     };
                     drop(delivery.send(answer));
                 }

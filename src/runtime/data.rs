@@ -78,7 +78,7 @@ impl From<Payload<'_>> for Data {
     fn from(payload: Payload<'_>) -> Data {
         Data(match payload {
             Payload::Json(text) => Form::Json(text.to_vec()),
-            Payload::Bytes(bytes) => Form::Bytes(bytes.to_vec()),
+            bytes => Form::Bytes(bytes.content().to_vec()),
         })
     }
 }

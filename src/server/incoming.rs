@@ -52,7 +52,7 @@ impl Server {
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
         while let Some(whole) = inbox.next(&mut bytes)? {
-            self.frame(id, &Frame::decode(whole)?, now, events)?;
+            self.frame(id, &whole.decode()?, now, events)?;
             if !self.connections.contains_key(&connection) {
                 break;
             }

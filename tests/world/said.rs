@@ -38,7 +38,7 @@ impl From<Event<'_>> for Said {
     fn from(event: Event<'_>) -> Said {
         let text = |payload: Payload<'_>| match payload {
             Payload::Json(text) => String::from_utf8(text.to_vec()).unwrap(),
-            Payload::Bytes(bytes) => format!("{bytes:?}"),
+            bytes => format!("{:?}", bytes.content()),
         };
         match event {
             Event::Message(Incoming { session, from, request, redelivered, payload, receipt, .. }) => {
