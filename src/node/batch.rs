@@ -44,8 +44,9 @@ const REDELIVERED: u8 = 1;
 const BYTES: u8 = 2;
 const ASKS: u8 = 4;
 
-/// The room for the count of a run, which is filled from the right: JSON allows blanks in front of a number.
-const COUNT: usize = 10;
+/// The room for the count of a run, which is filled from the right: JSON allows blanks in front of a number. A batch
+/// has no room for more events than that.
+const COUNT: usize = 6;
 
 /// Events that are handed over together.
 #[derive(Debug, Default)]
@@ -315,8 +316,8 @@ mod tests {
         assert_eq!(
             String::from_utf8(batch.text).unwrap(),
             concat!(
-                r#"[0,3,12,"b\"ob",5,         1,7,{"a":1},0,3,12,"b\"ob",7,         2,7,0,7,1,"#,
-                r#"1,0,         2,8,"x",9,"y",3,12,12]"#
+                r#"[0,3,12,"b\"ob",5,     1,7,{"a":1},0,3,12,"b\"ob",7,     2,7,0,7,1,"#,
+                r#"1,0,     2,8,"x",9,"y",3,12,12]"#
             )
         );
         assert_eq!(

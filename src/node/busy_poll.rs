@@ -2,9 +2,10 @@
 //!
 //! Being woken up costs 20 to 30 µs on a virtual machine, often more than the answer takes to come. So after a
 //! short wait the next one begins with reading for a little while. The rule adapts as the halt polling of Linux's
-//! KVM does (Documentation/virt/kvm/halt-polling.rst), with two differences that measurements asked for: the
-//! window does not grow step by step, since doubling from nothing never starts, and it closes after two misses,
-//! since polling for nothing takes the CPU from the very process whose answer is awaited.
+//! KVM does (Documentation/virt/kvm/halt-polling.rst), with differences that measurements asked for: the window does
+//! not grow step by step, since doubling from nothing never starts, and it closes after two misses, or as soon as
+//! another process was seen to need the CPU, since polling then takes it from the very process whose answer is
+//! awaited.
 
 use std::time::Duration;
 
@@ -17,12 +18,17 @@ const MISSES: u32 = 2;
 /// After a closing, at most 2 to this power waits pass before the next attempt.
 const LONGEST_PAUSE: u32 = 10;
 
+/// After so many hits in a row, earlier closings are forgotten.
+const STEADY: u32 = 64;
+
 /// How long to poll, learned from the waits before.
 #[derive(Debug, Default)]
 pub(super) struct BusyPoll {
     open: bool,
     misses: u32,
-    /// Closings since the last hit.
+    /// Hits since the last closing.
+    hits: u32,
+    /// Closings since it was steady.
     closings: u32,
     /// Waits to pass before the next attempt.
     pause: u32,
@@ -37,18 +43,24 @@ impl BusyPoll {
     /// Polling found something.
     pub(super) fn hit(&mut self) {
         self.misses = 0;
-        self.closings = 0;
+        self.hits += 1;
+        if self.hits >= STEADY {
+            self.hits = 0;
+            self.closings = 0;
+        }
     }
 
     /// Polling found nothing for the whole window.
     pub(super) fn missed(&mut self) {
         self.misses += 1;
         if self.misses >= MISSES {
-            self.open = false;
-            self.misses = 0;
-            self.pause = 1 << self.closings.min(LONGEST_PAUSE);
-            self.closings += 1;
+            self.close();
         }
+    }
+
+    /// While it polled, another process had the CPU.
+    pub(super) fn displaced(&mut self) {
+        self.close();
     }
 
     /// The loop waited so long, polling included, until something came.
@@ -60,6 +72,14 @@ impl BusyPoll {
         } else {
             self.open = true;
         }
+    }
+
+    fn close(&mut self) {
+        self.open = false;
+        self.misses = 0;
+        self.hits = 0;
+        self.pause = 1 << self.closings.min(LONGEST_PAUSE);
+        self.closings += 1;
     }
 }
 
@@ -105,6 +125,36 @@ mod tests {
                 assert_eq!(rule.window(CAP), Duration::ZERO);
                 rule.waited(SHORT_WAIT, CAP);
             }
+        }
+    }
+
+    #[test]
+    fn a_process_that_needs_the_cpu_closes_it_at_once_and_single_hits_do_not_shorten_the_pause() {
+        let mut rule = BusyPoll::default();
+        for round in 0..20 {
+            rule.waited(SHORT_WAIT, CAP);
+            rule.hit();
+            rule.displaced();
+            for _ in 0..1 << round.min(LONGEST_PAUSE) {
+                assert_eq!(rule.window(CAP), Duration::ZERO);
+                rule.waited(SHORT_WAIT, CAP);
+            }
+        }
+    }
+
+    #[test]
+    fn many_hits_in_a_row_make_the_next_pause_short_again() {
+        let mut rule = BusyPoll::default();
+        for _ in 0..2 {
+            rule.waited(SHORT_WAIT, CAP);
+            (0..STEADY).for_each(|_| rule.hit());
+            rule.displaced();
+            rule.waited(SHORT_WAIT, CAP);
+            assert_eq!(rule.window(CAP), Duration::ZERO);
+            rule.waited(SHORT_WAIT, CAP);
+            assert_eq!(rule.window(CAP), CAP);
+            rule.displaced();
+            (0..2).for_each(|_| rule.waited(SHORT_WAIT, CAP));
         }
     }
 
