@@ -71,6 +71,12 @@ impl Client {
                 self.refuse(connection, error, now, events);
                 return Ok(());
             }
+            "error" if answer.payload() == message::TOO_MANY => {
+                narrate!(self.verbose, "CLIENT WAITS", self.options.name, "the server takes no more clients for now");
+                self.actions.push_back(Action::Close(connection));
+                self.disconnected(connection, now, events);
+                return Ok(());
+            }
             _ => return Err(ProtocolError::Unexpected),
         }
         let uuid = answer.text().ok_or(ProtocolError::InvalidMessage)?;

@@ -4,6 +4,7 @@ mod connection;
 mod deliveries;
 mod exchange;
 mod legacy;
+mod machine;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -13,8 +14,8 @@ use crate::backoff::Backoff;
 use crate::commands::{self, Commands};
 use crate::domain::Domain;
 use crate::error::{self, Code, Error};
-use crate::link::{Link, Receipt};
-use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, Payload, SessionId};
+use crate::link::Link;
+use crate::machine::{Action, ConnectionId, Events, Payload, SessionId};
 use crate::narration::{narrate, whom};
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
@@ -295,152 +296,6 @@ impl Client {
             self.closing = Some(now + self.options.close_timeout);
             self.close_if_done(now, events);
         } else {
-            self.stop(now, events);
-        }
-    }
-}
-
-impl Machine for Client {
-    fn next_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
-    }
-
-    fn opened(&mut self, connection: ConnectionId, peer: Credentials, now: Instant, events: &mut dyn Events) {
-        match &mut self.state {
-            State::Connecting(expected) if *expected == connection => {
-                if let Err(error) = self.options.trust.check(peer, "server") {
-                    self.refuse(connection, error, now, events);
-                } else {
-                    self.greet(connection, now);
-                }
-            }
-            State::Legacy(legacy) => {
-                legacy.open();
-                self.restart();
-                self.connected(events);
-            }
-            _ => {}
-        }
-    }
-
-    fn accepted(&mut self, _: ListenerId, _: Credentials, _: Instant, _: &mut dyn Events) -> Option<ConnectionId> {
-        None
-    }
-
-    fn listening_failed(&mut self, _: ListenerId, _: Instant, _: &mut dyn Events) {}
-
-    fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
-        match &mut self.state {
-            State::Connected(current, inbox) if *current == connection => inbox.rest(),
-            _ => None,
-        }
-    }
-
-    fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
-        if !self.is_current(connection) {
-            return;
-        }
-        if let Err(error) = self.read(connection, bytes, now, events) {
-            self.fail(connection, &error, now, events);
-        }
-    }
-
-    fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
-        if matches!(self.state, State::Leaving(_)) {
-            self.reset();
-            events.event(Event::Closed);
-        } else if self.is_started() {
-            self.disconnected(connection, now, events);
-        }
-    }
-
-    fn settle(&mut self, _: Instant, _: &mut dyn Events) {}
-
-    fn next_dirty(&mut self) -> Option<ConnectionId> {
-        if !std::mem::take(&mut self.dirty) {
-            return None;
-        }
-        match &mut self.state {
-            State::Greeting(greeting) => Some(greeting.connection),
-            State::Connected(connection, _) => {
-                let connection = *connection;
-                if self.link.unreported() >= ACKNOWLEDGE_EVERY / 4 || self.acknowledge_at.is_none() {
-                    self.link.report();
-                    self.acknowledge_at = None;
-                }
-                Some(connection)
-            }
-            State::Leaving(connection) => Some(*connection),
-            State::Legacy(_) => self.next_legacy(),
-            _ => None,
-        }
-    }
-
-    fn unwritten(&self, connection: ConnectionId) -> &[u8] {
-        match &self.state {
-            State::Greeting(greeting) => &greeting.text[greeting.written..],
-            State::Connected(..) | State::Leaving(_) => self.link.outbox.unwritten(),
-            State::Legacy(legacy) => legacy.unwritten(connection),
-            _ => &[],
-        }
-    }
-
-    fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
-        match &mut self.state {
-            State::Greeting(greeting) => greeting.written += count,
-            State::Connected(..) => self.link.outbox.advance(count),
-            State::Legacy(_) => self.written_legacy(connection, count, now, events),
-            State::Leaving(connection) => {
-                let connection = *connection;
-                self.link.outbox.advance(count);
-                if self.link.outbox.is_written() {
-                    self.actions.push_back(Action::Close(connection));
-                    self.reset();
-                    events.event(Event::Closed);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn handled(&mut self, _: SessionId, receipt: Receipt, now: Instant) {
-        self.link.handled(receipt);
-        if self.acknowledge_at.is_none() && self.is_connected() && self.link.unreported() > 0 {
-            self.acknowledge_at = Some(now + ACKNOWLEDGE_AFTER);
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let state = match &self.state {
-            State::Waiting(until) => Some(*until),
-            State::Greeting(greeting) => Some(greeting.until),
-            _ => None,
-        };
-        [state, self.acknowledge_at, self.closing].into_iter().flatten().min()
-    }
-
-    fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
-        if self.acknowledge_at.is_some_and(|at| at <= now) {
-            self.acknowledge_at = None;
-            self.dirty |= self.is_connected() && self.link.unreported() > 0;
-        }
-        match &self.state {
-            State::Waiting(until) if *until <= now => self.attempt(),
-            State::Greeting(greeting) if greeting.until <= now => {
-                let connection = greeting.connection;
-                self.actions.push_back(Action::Close(connection));
-                self.disconnected(connection, now, events);
-            }
-            State::Leaving(connection) if self.closing.is_some_and(|until| until <= now) => {
-                // The server does not read: it learns of the end all the same.
-                let connection = *connection;
-                self.actions.push_back(Action::Close(connection));
-                self.reset();
-                events.event(Event::Closed);
-            }
-            _ => {}
-        }
-        if self.closing.is_some_and(|until| until <= now) {
             self.stop(now, events);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::parking::Parking;
 use super::session::{Session, Wire};
 use super::{Connection, RECONNECTS_WITHIN, Server, Timer, Timers};
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
@@ -163,7 +164,7 @@ impl Server {
             self.closing = false;
             self.timers = Timers::default();
             self.relays.clear();
-            self.parked.clear();
+            self.parking = Parking::default();
             events.event(Event::Closed);
         }
     }

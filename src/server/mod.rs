@@ -5,7 +5,9 @@ mod departure;
 mod greeting;
 mod incoming;
 mod legacy;
+mod machine;
 mod outgoing;
+mod parking;
 mod relay;
 mod session;
 mod timers;
@@ -19,8 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::commands::{self, Commands};
 use crate::domain::Domain;
 use crate::error::{self, Code, Error};
-use crate::link::Receipt;
-use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, Payload, SessionId};
+use crate::machine::{Action, ConnectionId, Events, ListenerId, Payload, SessionId};
 use crate::narration::narrate;
 use crate::protocol::channel::Channel;
 use crate::protocol::frame::{Frame, Kind};
@@ -28,7 +29,8 @@ use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self, Hello};
 use crate::trust::Trust;
 
-use relay::{Parked, Relay};
+use parking::Parking;
+use relay::Relay;
 use session::{Session, Wire};
 use timers::{Timer, Timers};
 
@@ -78,7 +80,7 @@ pub struct Server {
     /// Names come from peers: this hash withstands chosen ones.
     names: HashMap<Box<str>, SessionId>,
     relays: FxHashMap<u64, Relay>,
-    parked: Vec<Parked>,
+    parking: Parking,
     /// Connections in [`Connection::Contending`].
     contenders: Vec<ConnectionId>,
     timers: Timers,
@@ -133,7 +135,7 @@ impl Server {
             sessions: FxHashMap::default(),
             names: HashMap::new(),
             relays: FxHashMap::default(),
-            parked: Vec::new(),
+            parking: Parking::default(),
             contenders: Vec::new(),
             timers: Timers::default(),
             next_connection: 0,
@@ -299,159 +301,6 @@ impl Server {
         self.closing = true;
         self.timers.set(now + self.options.close_timeout, Timer::Close);
         self.close_step(false, now, events);
-    }
-}
-
-impl Machine for Server {
-    fn next_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
-    }
-
-    fn opened(&mut self, _: ConnectionId, _: Credentials, _: Instant, _: &mut dyn Events) {}
-
-    fn accepted(
-        &mut self,
-        listener: ListenerId,
-        peer: Credentials,
-        now: Instant,
-        events: &mut dyn Events,
-    ) -> Option<ConnectionId> {
-        self.next_connection += 1;
-        let connection = ConnectionId(self.next_connection);
-        if self.listeners.contains_key(&listener) {
-            return self.accept_private(listener, connection, peer, events);
-        }
-        self.control.filter(|&control| control == listener)?;
-        self.accept_control(connection, peer, now);
-        Some(connection)
-    }
-
-    fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events) {
-        if let Some(id) = self.listeners.remove(&listener) {
-            self.end_session(id, now, events);
-        }
-    }
-
-    fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
-        match self.connections.get_mut(&connection) {
-            Some(Connection::Frames { inbox, .. }) => inbox.rest(),
-            _ => None,
-        }
-    }
-
-    fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
-        if let Err(error) = self.read(connection, bytes, now, events) {
-            narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client sent {error}");
-            self.drop_connection(connection, now, events);
-        }
-        if self.closing {
-            self.close_step(false, now, events);
-        }
-    }
-
-    fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
-        self.connection_ended(connection, now, events);
-    }
-
-    fn settle(&mut self, now: Instant, events: &mut dyn Events) {
-        self.drop_slow_consumers(now, events);
-    }
-
-    fn next_dirty(&mut self) -> Option<ConnectionId> {
-        loop {
-            if !self.relayed {
-                self.report();
-            }
-            while let Some(connection) = self.dirty.take() {
-                if let Some(Connection::Legacy(id)) = self.connections.get(&connection) {
-                    let id = *id;
-                    self.convert(id);
-                }
-                if !self.unwritten(connection).is_empty() {
-                    return Some(connection);
-                }
-            }
-            if !std::mem::take(&mut self.relayed) {
-                return None;
-            }
-        }
-    }
-
-    fn unwritten(&self, connection: ConnectionId) -> &[u8] {
-        match self.connections.get(&connection) {
-            Some(
-                Connection::Greeting { channel, .. }
-                | Connection::Contending { channel, .. }
-                | Connection::Parting(channel),
-            ) => channel.unwritten(),
-            Some(Connection::Frames { welcome, .. }) if !welcome.is_empty() => welcome.unwritten(),
-            Some(Connection::Frames { session, .. }) => {
-                self.sessions.get(session).map_or(&[], |session| session.link.outbox.unwritten())
-            }
-            Some(Connection::Legacy(id)) => self.unwritten_legacy(*id, connection),
-            None => &[],
-        }
-    }
-
-    fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
-        match self.connections.get_mut(&connection) {
-            Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => {
-                channel.advance(count)
-            }
-            Some(Connection::Parting(channel)) => {
-                channel.advance(count);
-                if channel.is_empty() {
-                    self.connections.remove(&connection);
-                    self.actions.push_back(Action::Close(connection));
-                }
-            }
-            Some(Connection::Frames { welcome, .. }) if !welcome.is_empty() => welcome.advance(count),
-            Some(Connection::Frames { session: id, .. }) => {
-                let id = *id;
-                let Some(session) = self.sessions.get_mut(&id) else { return };
-                session.link.outbox.advance(count);
-                if session.link.outbox.is_written() && std::mem::take(&mut session.blocked) {
-                    events.event(Event::Drained { session: id });
-                }
-            }
-            Some(Connection::Legacy(id)) => {
-                let id = *id;
-                self.written_legacy(id, connection, count, events);
-            }
-            None => {}
-        }
-        if self.closing {
-            self.close_step(false, now, events);
-        }
-    }
-
-    fn handled(&mut self, id: SessionId, receipt: Receipt, _: Instant) {
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.link.handled(receipt);
-            self.report_due(id);
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.timers.next()
-    }
-
-    fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
-        while let Some(timer) = self.timers.take(now) {
-            match timer {
-                Timer::Greeting(connection) => self.greeting_elapsed(connection, now, events),
-                Timer::Absent(id) => {
-                    if let Some(session) = self.sessions.get_mut(&id) {
-                        let name = session.name.clone();
-                        session.withdraw_requests();
-                        self.relays_ended(id, &name);
-                    }
-                }
-                Timer::Expired(id) => self.end_session(id, now, events),
-                Timer::Parked => self.give_up_parked(),
-                Timer::Close => self.close_step(true, now, events),
-            }
-        }
     }
 }
 

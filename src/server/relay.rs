@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::session::Wire;
-use super::{Server, Timer, check_size};
+use super::{Server, check_size};
 use crate::error::{self, Error};
 use crate::machine::SessionId;
 use crate::narration::narrate;
@@ -12,22 +12,11 @@ use crate::protocol::frame::{Flags, Frame, Kind};
 /// A delivery on its way through the server.
 #[derive(Debug)]
 pub(super) struct Relay {
-    origin: SessionId,
+    pub(super) origin: SessionId,
     /// The number that it has at its origin.
-    request: u64,
+    pub(super) request: u64,
     /// Who has to answer; nobody yet while it is parked.
-    target: Option<SessionId>,
-}
-
-/// A message that waited while there was no server, for a client that may be on its way as well.
-#[derive(Debug)]
-pub(super) struct Parked {
-    origin: String,
-    /// The client that it is for; `None` for everybody.
-    target: Option<String>,
-    /// Under what number the delivery is known here, or 0.
-    relay: u64,
-    frame: Vec<u8>,
+    pub(super) target: Option<SessionId>,
 }
 
 impl Server {
@@ -54,7 +43,7 @@ impl Server {
         let outgoing = passed_on(frame, &origin, 0);
         self.push_to_all(&outgoing, Some(id));
         self.relayed = true;
-        if self.waited(frame) && self.settling.is_some_and(|until| now < until) {
+        if self.parks_for_all(frame, now) {
             self.park(&origin, None, 0, &outgoing);
         }
     }
@@ -117,38 +106,6 @@ impl Server {
         }
     }
 
-    /// A client has come for which something may wait. One that comes back has it in its queue already.
-    pub(super) fn unpark(&mut self, id: SessionId) {
-        let Some(name) = self.sessions.get(&id).map(|session| session.name.clone()) else { return };
-        for parked in std::mem::take(&mut self.parked) {
-            let is_its = parked.target.as_deref() == Some(name.as_str());
-            let is_for_all = parked.target.is_none() && parked.origin != name;
-            if (is_its || is_for_all)
-                && let Ok(frame) = Frame::decode_trusted(&parked.frame)
-            {
-                if let Some(relay) = self.relays.get_mut(&parked.relay) {
-                    relay.target = Some(id);
-                }
-                self.push(id, &frame);
-                self.relayed = true;
-            }
-            if !is_its {
-                self.parked.push(parked);
-            }
-        }
-    }
-
-    /// Whoever has not come by now is not there.
-    pub(super) fn give_up_parked(&mut self) {
-        self.settling = None;
-        for parked in std::mem::take(&mut self.parked) {
-            if let Some(relay) = self.relays.remove(&parked.relay) {
-                let name = parked.target.unwrap_or_default();
-                self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
-            }
-        }
-    }
-
     /// Who answers a delivery.
     fn answering(&self, frame: &Frame<'_>, now: Instant) -> Result<SessionId, Error> {
         let found = self.names.get(frame.name).and_then(|id| Some((*id, self.sessions.get(id)?)));
@@ -159,31 +116,6 @@ impl Server {
         }
         check_size(frame.payload, session.limit)?;
         Ok(target)
-    }
-
-    /// Whether a message was sent before there was a connection.
-    fn waited(&self, frame: &Frame<'_>) -> bool {
-        frame.flags.intersects(Flags::QUEUED.with(Flags::REDELIVERED))
-    }
-
-    /// Whether a message has to wait for its receiver, which may be on its way as the sender was. A delivery
-    /// waits only if it waited for the server, or would overtake a message that waits: whoever asks a new
-    /// server for a client that is not there is told so at once.
-    fn is_parked(&self, frame: &Frame<'_>, now: Instant) -> bool {
-        self.settling.is_some_and(|until| now < until)
-            && !self.names.contains_key(frame.name)
-            && (frame.kind == Kind::Emit
-                || self.waited(frame)
-                || self.parked.iter().any(|parked| parked.target.as_deref() == Some(frame.name)))
-    }
-
-    fn park(&mut self, origin: &str, target: Option<&str>, relay: u64, outgoing: &Frame<'_>) {
-        let mut frame = Vec::with_capacity(outgoing.size());
-        outgoing.encode(&mut frame);
-        self.parked.push(Parked { origin: origin.to_owned(), target: target.map(str::to_owned), relay, frame });
-        if let Some(until) = self.settling {
-            self.timers.set(until, Timer::Parked);
-        }
     }
 }
 

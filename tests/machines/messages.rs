@@ -89,6 +89,23 @@ fn what_was_sent_without_a_server_waits_for_clients_that_come_later() {
 }
 
 #[test]
+fn what_waits_for_clients_that_come_later_takes_no_more_room_than_a_slow_client_may() {
+    let mut world = World::with_options(1, server::Options { slow_consumer_limit: 1_000, ..server_options() });
+    world.kill_server();
+    let alice = world.client("alice");
+    let text = format!("\"{}\"", "x".repeat(600));
+    world.push(alice, Kind::Emit, "bob", 0, &text).unwrap();
+    world.push(alice, Kind::Emit, "bob", 0, &text).unwrap();
+    world.push(alice, Kind::Request, "bob", 3, &text).unwrap();
+    world.start_server();
+    world.wait(SECOND);
+    assert_eq!(failures(&world.take(alice)), [failure(3, Code::NoSuchClient)]);
+    let bob = world.client("bob");
+    world.settle();
+    assert_eq!(messages(&world.take(bob)), [(text.as_str(), false)]);
+}
+
+#[test]
 fn what_the_other_side_does_not_take_is_rejected_in_its_turn() {
     let mut world = World::with_options(1, server::Options { limit: 100, ..server_options() });
     world.kill_server();
