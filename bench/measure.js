@@ -13,8 +13,9 @@ const LIMIT = 40_000 // ms for a sample
 const QUICK_LIMIT = 15_000
 const OURS = 'ipcio'
 
-// Measures everything that was chosen and prints each table when it is complete.
-async function measureAll({ traffic, peers }, { quick, rounds }) {
+// Measures everything that was chosen and prints each table when it is complete. `keep` gets what there is so
+// far, as a run that is cut off would lose an hour.
+async function measureAll({ traffic, peers }, { quick, rounds }, keep) {
   const started = performance.now()
   const results = {
     machine: facts(),
@@ -43,6 +44,7 @@ async function measureAll({ traffic, peers }, { quick, rounds }) {
     const table = tabulate(one, samples)
     results.traffic[one.name] = table
     process.stdout.write(report.table(table, results))
+    keep(results)
   }
   progress.end()
   results.run.seconds = Math.round((performance.now() - started) / 1000)

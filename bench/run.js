@@ -21,6 +21,7 @@ same files into bench/last/.
 `
 
 const HERE = __dirname
+const LAST = path.join(HERE, 'last')
 
 main().catch(error => {
   const isUsage = error instanceof RangeError || error.code?.startsWith('ERR_PARSE_ARGS')
@@ -42,11 +43,11 @@ async function main() {
   }
   const complete = !options.quick && !options.only && !options.peers
   const { measureAll } = require('./measure')
-  const results = await measureAll(chosen, options)
+  const results = await measureAll(chosen, options, keep)
   write(
     results,
-    complete ? path.join(HERE, '..', 'docs') : path.join(HERE, 'last'),
-    complete ? HERE : path.join(HERE, 'last'),
+    complete ? path.join(HERE, '..', 'docs') : LAST,
+    complete ? HERE : LAST,
   )
 }
 
@@ -90,6 +91,11 @@ function redraw() {
   for (const table of Object.values(results.traffic)) process.stdout.write(report.table(table, results))
   process.stdout.write(report.ending(results))
   write(results, path.join(HERE, '..', 'docs'))
+}
+
+function keep(results) {
+  fs.mkdirSync(LAST, { recursive: true })
+  fs.writeFileSync(path.join(LAST, 'so-far.json'), JSON.stringify(results))
 }
 
 function write(results, pictures, figures) {
