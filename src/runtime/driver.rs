@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 use super::registry::{Ready, TokioRegistry};
 use crate::io::{Io, Progress, READ_BUFFER};
 use crate::machine::{ConnectionId, Events, ListenerId, Machine};
+
+/// An alarm within this time is left to pass where it has become needless.
+const SOON: Duration = Duration::from_secs(1);
 
 /// A state machine on tokio, shared by whoever has a clone. What its sockets and its clock make it do is done
 /// on the runtime; calls may come from any thread. When the last clone is dropped, its sockets are closed and
@@ -31,7 +34,7 @@ struct Shared<M: Machine> {
 struct State<M: Machine> {
     io: Io<M, TokioRegistry>,
     events: Box<dyn Events + Send>,
-    /// When the clock looks next; it has to be told of an earlier deadline only.
+    /// When the clock looks next.
     alarm: Option<Instant>,
 }
 
@@ -116,10 +119,12 @@ impl<M: Machine> Shared<M> {
     fn step<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
         let mut state = self.lock();
         let result = state.step(f);
-        if let Some(deadline) = state.io.machine.deadline()
-            && state.alarm.is_none_or(|alarm| deadline < alarm)
-        {
-            state.alarm = Some(deadline);
+        let deadline = state.io.machine.deadline();
+        let is_sooner = deadline.is_some_and(|deadline| state.alarm.is_none_or(|alarm| deadline < alarm));
+        // To move one that passes soon would cost more than it does, but a process that is idle by then stays so.
+        let is_stale = || state.alarm.is_some_and(|alarm| alarm > Instant::now() + SOON);
+        if is_sooner || (deadline != state.alarm && is_stale()) {
+            state.alarm = deadline;
             self.clock.notify_one();
         }
         result
