@@ -80,8 +80,8 @@ function bar({ kind, label, median, low, high }, start, y, scale) {
 function caption({ machine, run }) {
   const places =
     run.pinned && run.places.free > 1 ? 'each end on a CPU of its own' : 'not on CPUs of their own'
-  const rounds = run.rounds > 1 ? `median, lowest and highest of ${run.rounds} rounds` : 'one round'
-  return `${machine.cpu}${machine.virtual ? ' (virtual)' : ''}, Node ${machine.node}, ${machine.date.slice(0, 10)}: two processes, ${places}, a Unix socket; ${rounds}`
+  const rounds = run.rounds > 1 ? `median and range of ${run.rounds} rounds` : 'one round'
+  return `${machine.cpu}${machine.virtual ? ' (virtual)' : ''}, Node ${machine.node}, ${machine.date.slice(0, 10)}; a Unix socket, ${places}; ${rounds}`
 }
 
 module.exports = { bars, caption }

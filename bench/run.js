@@ -44,11 +44,7 @@ async function main() {
   const complete = !options.quick && !options.only && !options.peers
   const { measureAll } = require('./measure')
   const results = await measureAll(chosen, options, keep)
-  write(
-    results,
-    complete ? path.join(HERE, '..', 'docs') : LAST,
-    complete ? HERE : LAST,
-  )
+  write(results, complete ? path.join(HERE, '..', 'docs') : LAST, complete ? HERE : LAST)
 }
 
 function parse() {

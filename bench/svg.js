@@ -23,8 +23,11 @@ const STYLE = `
       .spread { stroke: #b1bac4 }
     }`
 
+const MARGIN = 8
+
 function picture(width, height, description, content) {
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
+  const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN]
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${wide}" height="${high}" viewBox="${-MARGIN} ${-MARGIN} ${wide} ${high}" role="img">
   <title>${escaped(description)}</title>
   <style>${STYLE}
   </style>
