@@ -215,6 +215,10 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::MessageTooLarge`], [`Code::RestrictedCommand`], [`Code::InvalidArgument`]; nothing is queued then.
+    ///
+    /// [`Event::Answer`]: crate::machine::Event::Answer
+    /// [`Event::Rejected`]: crate::machine::Event::Rejected
+    /// [`Event::Settled`]: crate::machine::Event::Settled
     pub fn push(&mut self, outgoing: &Outgoing<'_>) -> Result<(), Error> {
         commands::check(outgoing.command)?;
         commands::check_length(outgoing.name)?;
@@ -288,6 +292,8 @@ impl Client {
 
     /// Stops: what is queued is still sent if the connection stands. Complete with [`Event::Closed`], after
     /// which whatever was not settled never will be.
+    ///
+    /// [`Event::Closed`]: crate::machine::Event::Closed
     pub fn close(&mut self, now: Instant, events: &mut dyn Events) {
         if self.closing.is_some() || matches!(self.state, State::Leaving(_)) {
             return;

@@ -286,6 +286,8 @@ impl Server {
 
     /// Whether more waits for a client than the high-water mark. If so, [`Event::Drained`] tells when it has been
     /// written.
+    ///
+    /// [`Event::Drained`]: crate::machine::Event::Drained
     pub fn is_blocked(&mut self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else { return true };
         session.blocked |= session.link.outbox.unwritten_size() > HIGH_WATER_MARK;
@@ -294,6 +296,8 @@ impl Server {
 
     /// Stops: takes no more connections, and leaves each client once it has received what waits for it.
     /// Complete with [`Event::Closed`].
+    ///
+    /// [`Event::Closed`]: crate::machine::Event::Closed
     pub fn close(&mut self, now: Instant, events: &mut dyn Events) {
         let Some(control) = self.control.take() else { return };
         narrate!(self.verbose, "SERVER CLOSE", self.options.domain.name(), "{} clients", self.sessions.len());
