@@ -8,9 +8,6 @@
 
 #![cfg_attr(test, allow(dead_code, reason = "a test binary registers nothing with Node, so nothing is called"))]
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 mod batch;
 mod busy_poll;
 mod calls;
@@ -25,3 +22,8 @@ mod loop_registry;
 mod processors;
 mod raw;
 mod thread;
+
+/// The system's allocator may give the memory of each large message back at once, and a fresh page costs more than to
+/// carry its bytes. This one waits a second.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
