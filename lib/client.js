@@ -2,10 +2,9 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
-const { Core, checkCommand, tellsOfListener } = require('./core.js')
+const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { closedError, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
 const { describe, nativeOptions } = require('./options.js')
-const { isBytes, toBuffer, toText } = require('./payload.js')
 const { PromiseQueue } = require('./promises.js')
 const { Socket } = require('./socket.js')
 const { SocketWatch } = require('./watch.js')
@@ -186,14 +185,13 @@ class Client extends EventEmitter {
   #queue(kind, name, command, data, request) {
     if (this.#closing !== null) throw closedError()
     const core = this.#core
-    const bytes = isBytes(data)
-    const payload = bytes ? toBuffer(data) : toText(data)
+    const [payload, bytes] = encode(data)
     // Behind what may call functions of the user's, which may send.
     const route = this.#route
     if (command !== route.command || name !== route.name || kind !== route.kind) {
       this.#turnTo(kind, name, command)
     }
-    core.accept(native.send(core.id, payload, bytes ? 1 : 0, request))
+    core.accept(native.send(core.id, payload, bytes, request))
   }
 
   /** Where messages go from now on. */

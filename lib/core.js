@@ -129,13 +129,13 @@ class Core {
   #answers(events, at, buffers) {
     const failed = events[at] === FAILURE
     const bytes = (events[at + 1] & BYTES) !== 0
-    const first = at + 3
-    const end = first + 2 * events[at + 2]
-    for (let i = first; i < end; i += 2) {
-      const data = events[i + 1]
-      this.#listener.answered(events[i], bytes ? buffers[data] : data, failed)
+    let next = at + 3
+    for (let left = events[at + 2]; left > 0; left--) {
+      const request = events[next++]
+      const data = events[next++]
+      this.#listener.answered(request, bytes ? buffers[data] : data, failed)
     }
-    return end
+    return next
   }
 
   /** A run of messages: kind, session, command, from, flags, count, then the request, if any, and the data of each. */
@@ -149,15 +149,14 @@ class Core {
     const redelivered = (flags & REDELIVERED) !== 0
     const { server } = this.#listener
     const peer = this.#listener.peer(session)
-    const step = asks ? 2 : 1
-    const first = at + 5 + step
-    const end = first + step * events[at + 5]
-    for (let i = first; i < end; i += step) {
-      const request = asks ? events[i - 1] : 0
-      const data = bytes ? buffers[events[i]] : events[i]
-      this.#call(handler, session, request, new Container(data, peer, from, server, redelivered))
+    let next = at + 6
+    for (let left = events[at + 5]; left > 0; left--) {
+      const request = asks ? events[next++] : 0
+      const data = events[next++]
+      const container = new Container(bytes ? buffers[data] : data, peer, from, server, redelivered)
+      this.#call(handler, session, request, container)
     }
-    return end + 1 - step
+    return next
   }
 
   #call(handler, session, request, container) {
@@ -181,9 +180,8 @@ class Core {
   #respond(session, request, value) {
     if (request === 0) return
     try {
-      const bytes = isBytes(value)
-      const payload = bytes ? toBuffer(value) : toText(value)
-      this.accept(native.respond(this.id, session, request, 0, payload, bytes ? 1 : 0))
+      const [payload, bytes] = encode(value)
+      this.accept(native.respond(this.id, session, request, 0, payload, bytes))
     } catch (error) {
       this.#failed(session, request, error)
     }

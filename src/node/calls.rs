@@ -203,7 +203,7 @@ impl Texts {
             arguments.read_string(places.payload, &mut self.payload);
             Payload::Json(&self.payload)
         };
-        self.size = payload.parts().0.len();
+        self.size = payload.content().len();
         Read { name: String::from_utf8_lossy(&self.name), command: String::from_utf8_lossy(&self.command), payload }
     }
 }
