@@ -5,7 +5,7 @@ const native = require('./binding.js')
 const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { closedError, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
 const { describe, nativeOptions } = require('./options.js')
-const { PromiseQueue } = require('./promises.js')
+const { PromiseQueue, PromiseTable } = require('./promises.js')
 const { Socket } = require('./socket.js')
 const { SocketWatch } = require('./watch.js')
 
@@ -38,8 +38,7 @@ class Client extends EventEmitter {
   #closing = null
   #discovery = null
   #oneWay = new PromiseQueue()
-  #deliveries = new Map()
-  #lastRequest = 0
+  #deliveries = new PromiseTable()
   #route = { kind: undefined, name: undefined, command: undefined }
   /** Whether the last event was `connect`. */
   #announced = false
@@ -169,17 +168,16 @@ class Client extends EventEmitter {
         invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`),
       )
     }
-    const request = ++this.#lastRequest
+    const delivery = this.#deliveries.next()
     try {
-      this.#queue(kind, name, command, data, request)
+      this.#queue(kind, name, command, data, delivery.number)
     } catch (error) {
-      return Promise.reject(error)
+      this.#deliveries.take(delivery.number)
+      delivery.reject(error)
+      return delivery.promise
     }
-    return new Promise((resolve, reject) => {
-      const delivery = { resolve, reject, release: undefined }
-      this.#deliveries.set(request, delivery)
-      if (timeout !== undefined || signal) this.#limit(request, delivery, command, timeout, signal)
-    })
+    if (timeout !== undefined || signal) this.#limit(delivery, command, timeout, signal)
+    return delivery.promise
   }
 
   #queue(kind, name, command, data, request) {
@@ -205,11 +203,11 @@ class Client extends EventEmitter {
   }
 
   /** Gives a delivery up after a time, or when its signal says so. */
-  #limit(request, delivery, command, timeout, signal) {
+  #limit(delivery, command, timeout, signal) {
     const giveUp = error => {
-      if (!this.#deliveries.delete(request)) return
+      if (this.#deliveries.take(delivery.number) === undefined) return
       delivery.release()
-      this.#core.accept(native.cancel(this.#core.id, request))
+      this.#core.accept(native.cancel(this.#core.id, delivery.number))
       delivery.reject(error)
     }
     const onAbort = () => giveUp(signal.reason)
@@ -241,9 +239,8 @@ class Client extends EventEmitter {
   }
 
   #answered(request, data, failed) {
-    const delivery = this.#deliveries.get(request)
+    const delivery = this.#deliveries.take(request)
     if (delivery === undefined) return
-    this.#deliveries.delete(request)
     delivery.release?.()
     if (!failed) {
       delivery.resolve(data)
@@ -292,8 +289,7 @@ class Client extends EventEmitter {
 
   /** Nothing that has not been settled ever will be. */
   #abandon(error) {
-    const deliveries = [...this.#deliveries.values()]
-    this.#deliveries.clear()
+    const deliveries = this.#deliveries.takeAll()
     this.#peer.uuid = null
     this.#unwatch()
     this.#connecting?.reject(error)
