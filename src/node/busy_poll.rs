@@ -4,7 +4,7 @@
 //! short wait the next one begins with reading for a little while. The rule adapts as the halt polling of Linux's
 //! KVM does (Documentation/virt/kvm/halt-polling.rst), with differences that measurements asked for: the window does
 //! not grow step by step, since doubling from nothing never starts, and it closes after two misses, or as soon as
-//! another process was seen to need the CPU, since polling then takes it from the very process whose answer is
+//! another process was seen to take the CPU, since polling then takes it from the very process whose answer is
 //! awaited.
 
 use std::time::Duration;
@@ -15,8 +15,11 @@ const SHORT: u32 = 4;
 /// So many misses in a row close the window.
 const MISSES: u32 = 2;
 
-/// After a closing, at most 2 to this power waits pass before the next attempt.
+/// After a closing, at most 2 to this power waits pass before the next attempt, if another process needed the CPU.
 const LONGEST_PAUSE: u32 = 10;
+
+/// The same, if the misses were for nothing: two ends that begin to poll at different times would never meet otherwise.
+const LONGEST_PAUSE_AFTER_MISSES: u32 = 5;
 
 /// After so many hits in a row, earlier closings are forgotten.
 const STEADY: u32 = 64;
@@ -54,13 +57,13 @@ impl BusyPoll {
     pub(super) fn missed(&mut self) {
         self.misses += 1;
         if self.misses >= MISSES {
-            self.close();
+            self.close(LONGEST_PAUSE_AFTER_MISSES);
         }
     }
 
     /// While it polled, another process had the CPU.
     pub(super) fn displaced(&mut self) {
-        self.close();
+        self.close(LONGEST_PAUSE);
     }
 
     /// The loop waited so long, polling included, until something came.
@@ -74,11 +77,11 @@ impl BusyPoll {
         }
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, longest: u32) {
         self.open = false;
         self.misses = 0;
         self.hits = 0;
-        self.pause = 1 << self.closings.min(LONGEST_PAUSE);
+        self.pause = 1 << self.closings.min(longest);
         self.closings += 1;
     }
 }
@@ -121,7 +124,7 @@ mod tests {
             rule.missed();
             assert_eq!(rule.window(CAP), CAP);
             rule.missed();
-            for _ in 0..1 << round.min(LONGEST_PAUSE) {
+            for _ in 0..1 << round.min(LONGEST_PAUSE_AFTER_MISSES) {
                 assert_eq!(rule.window(CAP), Duration::ZERO);
                 rule.waited(SHORT_WAIT, CAP);
             }

@@ -4,6 +4,7 @@
 //! serves all deadlines. No thread stands between a socket and its handler, so a message costs one wake-up.
 
 mod polling;
+mod preemption;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use rustc_hash::FxHashMap;
 
+use self::preemption::Preemption;
 use super::busy_poll::BusyPoll;
 use super::environment::{self, Environment};
 use super::instance::Instance;
@@ -59,6 +61,7 @@ pub(super) struct EventLoop {
     /// Handles that libuv has not closed yet.
     open: Cell<u32>,
     busy_poll: RefCell<BusyPoll>,
+    preemption: Preemption,
     /// How long each connection allows to poll, and the longest of them.
     caps: RefCell<FxHashMap<Token, Duration>>,
     cap: Cell<Duration>,
@@ -124,6 +127,7 @@ impl EventLoop {
             active: Cell::new(0),
             open: Cell::new(4),
             busy_poll: RefCell::default(),
+            preemption: Preemption::default(),
             caps: RefCell::default(),
             cap: Cell::new(Duration::ZERO),
             waiting: Cell::new(None),

@@ -11,8 +11,8 @@ use crate::io::Progress;
 /// While polling, every so many looks at one connection all others and the rest of the loop are looked at.
 const LOOK_AT_OTHERS: u32 = 16;
 
-/// Two looks so far apart had another process in between: looking takes about a microsecond.
-const DISPLACED: Duration = Duration::from_micros(20);
+/// Two looks so far apart had something in between: looking takes about a microsecond.
+const GAP: Duration = Duration::from_micros(20);
 
 /// How long polling may keep the loop from its next turn.
 const LONGEST_POLL: Duration = Duration::from_micros(200);
@@ -78,7 +78,7 @@ impl EventLoop {
         let mut last = None;
         loop {
             let now = Instant::now();
-            if last.is_some_and(|last| now - last >= DISPLACED) {
+            if last.is_some_and(|last| now - last >= GAP) && self.preemption.happened() {
                 return Spin::Displaced;
             }
             if now >= until {
