@@ -27,6 +27,13 @@ for (const [what, scenario] of Object.entries(ENDING)) {
   })
 }
 
+test('a process does not end before close() has resolved', async t => {
+  const domain = new Domain(t)
+  const child = domain.spawn('exit.js', ['closed-often'])
+  await child.report('closed')
+  assert.deepEqual(await child.end(), { code: 0, signal: null }, child.stderr)
+})
+
 test('a connected client keeps its process alive', async t => {
   const domain = new Domain(t)
   domain.server()

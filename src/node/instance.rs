@@ -247,6 +247,8 @@ impl Instance {
             Role::Client(endpoint) => endpoint.with(|client, _| client.is_started()),
             Role::Server(endpoint) => endpoint.with(|server, _| server.is_started() || server.is_closing()),
         };
+        // Another thread may have brought it to its end just now: JavaScript has to learn of it.
+        let active = active || !either!(self, endpoint => endpoint.is_idle());
         let event_loop = self.environment.event_loop();
         if self.active.replace(active) != active {
             either!(self, endpoint => endpoint.keep_alive(active));
