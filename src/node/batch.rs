@@ -59,6 +59,8 @@ pub(super) struct Batch {
     pub(super) receipts: Vec<(SessionId, Receipt)>,
     /// Whether the last event says that nothing more will come.
     pub(super) closed: bool,
+    /// Whether there is a message that wants no answer, but an acknowledgement.
+    has_one_way: bool,
     /// The run that the last event belongs to.
     run: Run,
 }
@@ -157,6 +159,7 @@ impl Batches {
         if let Some(request) = message.request {
             batch.number(request);
         }
+        batch.has_one_way |= message.request.is_none();
         batch.payload(message.payload);
         let receipt = (message.session, message.receipt);
         match batch.receipts.last_mut() {
@@ -215,6 +218,11 @@ impl Events for Batches {
 }
 
 impl Batch {
+    /// Whether all messages want answers.
+    pub(super) fn only_asks(&self) -> bool {
+        !self.has_one_way
+    }
+
     fn begin(&mut self, code: Code) {
         self.run.common = None;
         self.text.push(if self.text.is_empty() { b'[' } else { b',' });

@@ -83,15 +83,19 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// JavaScript has dealt with a batch.
-    pub(super) fn handled(&self, batch: Batch) {
+    pub(super) fn handled(&self, batch: &mut Batch) {
         if !batch.receipts.is_empty() {
             let now = Instant::now();
             self.with(|machine, _| {
-                for (session, receipt) in batch.receipts {
+                for (session, receipt) in batch.receipts.drain(..) {
                     machine.handled(session, receipt, now);
                 }
             });
         }
+    }
+
+    /// Keeps the room of a batch for others.
+    pub(super) fn recycle(&self, batch: Batch) {
         match self {
             Endpoint::Loop(endpoint) => endpoint.batches.borrow_mut().recycle(batch.text),
             Endpoint::Thread(endpoint) => endpoint.batches().recycle(batch.text),

@@ -33,11 +33,21 @@ pub(super) struct Instance {
     /// Whether a turn is under way, which deals with whatever JavaScript does in it.
     in_turn: Cell<bool>,
     active: Cell<bool>,
-    /// Bytes that were queued since the last flush.
-    unflushed: Cell<usize>,
+    /// What was queued since the last flush at the end of a turn.
+    queued: Cell<Queued>,
+    /// Whether the turn before queued a single message.
+    expects_one: Cell<bool>,
     deadline: Cell<Option<Instant>>,
     /// When and on which listener accepting is tried again.
     accept_again: Cell<Option<(Instant, ListenerId)>>,
+}
+
+/// What a turn has queued so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Queued {
+    messages: usize,
+    /// Those that have not been written.
+    bytes: usize,
 }
 
 /// Where a client's messages go.
@@ -93,7 +103,8 @@ impl Instance {
             callback: RefCell::new(None),
             in_turn: Cell::new(false),
             active: Cell::new(false),
-            unflushed: Cell::new(0),
+            queued: Cell::default(),
+            expects_one: Cell::new(false),
             deadline: Cell::new(None),
             accept_again: Cell::new(None),
         }
@@ -148,14 +159,22 @@ impl Instance {
                     // Whoever learns of the end may count on it: the socket's file is gone.
                     either!(self, endpoint => endpoint.flush());
                 }
+                if batch.only_asks() {
+                    // Nobody waits for these acknowledgements, so they may travel with the answers.
+                    either!(self, endpoint => endpoint.handled(&mut batch));
+                }
                 self.dispatch(&batch.text, std::mem::take(&mut batch.buffers));
                 let closed = batch.closed;
-                either!(self, endpoint => endpoint.handled(batch));
+                either!(self, endpoint => endpoint.handled(&mut batch));
+                either!(self, endpoint => endpoint.recycle(batch));
                 if closed {
                     self.look_after();
                 }
             }
-            self.unflushed.set(0);
+            let queued = self.queued.take();
+            if queued.messages > 0 {
+                self.expects_one.set(queued.messages == 1);
+            }
             either!(self, endpoint => endpoint.flush());
             if either!(self, endpoint => endpoint.is_idle()) {
                 break;
@@ -170,13 +189,15 @@ impl Instance {
         self.in_turn.get()
     }
 
-    /// So much was queued. A batch is written at the end of the turn, but a large one already before: so the
-    /// other side works on its beginning while this one still makes its end.
+    /// A message of that size was queued. It is written at the end of the turn with the others, but what is large
+    /// already before: so the other side works on the beginning while this one still makes the end. So is a message
+    /// that is likely to stay the only one.
     pub(super) fn queued(&self, bytes: usize) {
-        let unflushed = self.unflushed.get() + bytes;
-        self.unflushed.set(unflushed);
-        if unflushed >= FLUSH_AT {
-            self.unflushed.set(0);
+        let Queued { messages, bytes: before } = self.queued.get();
+        let is_only = messages == 0 && self.expects_one.get();
+        let flush = is_only || before + bytes >= FLUSH_AT;
+        self.queued.set(Queued { messages: messages + 1, bytes: if flush { 0 } else { before + bytes } });
+        if flush {
             either!(self, endpoint => endpoint.flush());
         }
     }
