@@ -23,20 +23,26 @@ function load() {
       'ipcio speaks over Unix domain sockets, which Node.js lacks on Windows: run it on Linux or macOS, or in WSL.',
     )
   }
-  if (!fs.existsSync(filePath())) {
-    const others = foreignFiles()
-    const found = others.length > 0 ? ` (there is ${others.join(', ')}, for another platform)` : ''
-    throw failure('ERR_IPC_NO_BINARY', `ipcio's binary ${fileName()} is missing${found}: ${remedy()}.`)
-  }
+  const file = filePath()
   try {
-    return require(filePath())
+    return require(file)
   } catch (cause) {
-    throw failure(
-      'ERR_IPC_NO_BINARY',
-      `ipcio's binary ${filePath()} does not load here (built for another system, or damaged): ${remedy()}.`,
-      cause,
-    )
+    throw fs.existsSync(file) ? unloadable(file, cause) : missing()
   }
+}
+
+function missing() {
+  const others = foreignFiles()
+  const found = others.length > 0 ? ` (there is ${others.join(', ')}, for another platform)` : ''
+  return failure('ERR_IPC_NO_BINARY', `ipcio's binary ${fileName()} is missing${found}: ${remedy()}.`)
+}
+
+function unloadable(file, cause) {
+  return failure(
+    'ERR_IPC_NO_BINARY',
+    `ipcio's binary ${file} does not load here (built for another system, or damaged): ${remedy()}.`,
+    cause,
+  )
 }
 
 function failure(code, message, cause) {

@@ -7,7 +7,6 @@ const { closedError, invalidArgument, ipcError, refusable, remoteError } = requi
 const { describe, nativeOptions } = require('./options.js')
 const { PromiseQueue, PromiseTable } = require('./promises.js')
 const { Socket } = require('./socket.js')
-const { SocketWatch } = require('./watch.js')
 
 // Kinds of events: see `src/node/batch.rs`.
 const REJECTED = 4
@@ -32,7 +31,7 @@ class Client extends EventEmitter {
   #core
   #domain
   #peer
-  #watch
+  #watch = null
   #soon
   #connecting = null
   #closing = null
@@ -49,10 +48,6 @@ class Client extends EventEmitter {
     this.#domain = checked.domain
     this.#native = refusable(() => new native.Client(checked))
     this.#peer = this.#socket()
-    this.#watch = new SocketWatch(this.#native.path, () => {
-      this.#native.lookAgain()
-      this.#core.plan()
-    })
     this.#core = new Core(this, this.#native, this.#listener(), checked.verbose)
     if (handlers !== undefined && handlers !== null) this.addHandlers(handlers)
   }
@@ -92,7 +87,7 @@ class Client extends EventEmitter {
 
   connect() {
     refusable(() => this.#native.connect(this.#core.onEvents))
-    this.#soon = setTimeout(() => this.#watch.start(), SOON).unref()
+    this.#soon = setTimeout(() => this.#lookOut(), SOON).unref()
     return new Promise((resolve, reject) => {
       this.#connecting = { resolve, reject }
       this.#core.plan()
@@ -263,7 +258,7 @@ class Client extends EventEmitter {
         this.#core.announce('connect')
         break
       case DISCONNECTED:
-        this.#watch.start()
+        this.#lookOut()
         this.#disconnected()
         break
       case REFUSED:
@@ -275,9 +270,21 @@ class Client extends EventEmitter {
     }
   }
 
+  /** Looks out for a server that is not there, which is rare enough to load what it takes only then. */
+  #lookOut() {
+    if (this.#watch === null) {
+      const { SocketWatch } = require('./watch.js')
+      this.#watch = new SocketWatch(this.#native.path, () => {
+        this.#native.lookAgain()
+        this.#core.plan()
+      })
+    }
+    this.#watch.start()
+  }
+
   #unwatch() {
     clearTimeout(this.#soon)
-    this.#watch.stop()
+    this.#watch?.stop()
   }
 
   #disconnected() {

@@ -4,7 +4,6 @@ const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { invalidArgument, refusable } = require('./errors.js')
-const { unlinkOnExit } = require('./exit.js')
 const { describe, nativeOptions } = require('./options.js')
 const { Socket } = require('./socket.js')
 
@@ -153,6 +152,15 @@ class Server extends EventEmitter {
       },
     })
   }
+}
+
+let registered = false
+
+/** On `process.exit` and uncaught exceptions no cleanup hook of Node's runs: sockets are taken away here. */
+function unlinkOnExit() {
+  if (registered) return
+  registered = true
+  process.on('exit', () => native.unlinkAll())
 }
 
 module.exports = { Server }

@@ -51,9 +51,15 @@ mod tests {
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             // A thread may run where the one that made it may.
-            scope.spawn(|| while !over.load(Ordering::Relaxed) && Instant::now() < deadline {});
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) && Instant::now() < deadline {
+                    std::hint::spin_loop();
+                }
+            });
             preemption.happened();
-            while !preemption.happened() && Instant::now() < deadline {}
+            while !preemption.happened() && Instant::now() < deadline {
+                std::hint::spin_loop();
+            }
             over.store(true, Ordering::Relaxed);
         });
         assert!(Instant::now() < deadline, "two threads on one CPU, and neither was preempted");
