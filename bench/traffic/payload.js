@@ -44,7 +44,7 @@ async function carry(crew, { places, quick }, { uses, size }) {
   const inFlight = Math.max(uses === 'bytes' ? 2 : 1, Math.min(64, (4 * MB) / size))
   const time = quick ? 150 : 900
   await sides.client.call('payload.carry', { inFlight, time: time / 3, least: 1 })
-  return metered(sides, () => sides.client.call('payload.carry', { inFlight, time, least: quick ? 2 : 3 }))
+  return metered(sides, () => sides.client.call('payload.carry', { inFlight, time, least: 2 }))
 }
 
 const parts = {

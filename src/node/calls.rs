@@ -4,7 +4,6 @@
 
 #![allow(unsafe_code, reason = "functions that Node-API calls, which is C")]
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ptr;
 
@@ -22,31 +21,15 @@ use crate::protocol::frame::{HEADER, Kind};
 const KEPT: usize = 64 * 1024;
 
 thread_local! {
-    /// The strings of the call that is being made.
-    static TEXTS: RefCell<Texts> = RefCell::default();
+    /// The payload of the call that is being made.
+    static PAYLOADS: RefCell<Payloads> = RefCell::default();
 }
 
 #[derive(Default)]
-struct Texts {
-    name: Vec<u8>,
-    command: Vec<u8>,
-    payload: Vec<u8>,
-    /// The payload's size.
+struct Payloads {
+    text: Vec<u8>,
+    /// The last payload's size.
     size: usize,
-}
-
-/// Where the strings of a call are among its arguments. Behind the payload stands whether it is raw bytes.
-struct Places {
-    name: Option<usize>,
-    command: Option<usize>,
-    payload: usize,
-}
-
-/// The strings of a call.
-struct Read<'a> {
-    name: Cow<'a, str>,
-    command: Cow<'a, str>,
-    payload: Payload<'a>,
 }
 
 /// Gives `exports` the functions.
@@ -85,8 +68,8 @@ unsafe extern "C" fn route(env: sys::napi_env, info: sys::napi_callback_info) ->
             5 => Kind::Request,
             _ => Kind::Discover,
         };
-        arguments.replace_string(2, &mut route.name);
-        arguments.replace_string(3, &mut route.command);
+        route.name = arguments.string(2);
+        route.command = arguments.string(3);
     });
     ptr::null_mut()
 }
@@ -95,8 +78,8 @@ unsafe extern "C" fn route(env: sys::napi_env, info: sys::napi_callback_info) ->
 unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<4>::of(env, info) };
-    call(&arguments, |instance, texts| {
-        let Read { payload, .. } = texts.read(&arguments, &Places { name: None, command: None, payload: 1 });
+    call(&arguments, |instance, payloads| {
+        let payload = payloads.read(&arguments, 1);
         let Route { kind, name, command } = &*instance.route.borrow();
         let outgoing = Outgoing { kind: *kind, name, command, payload, request: arguments.large_number(3) };
         instance.client().map_or(Ok(()), |client| client.with(|client, _| client.push(&outgoing)))
@@ -119,10 +102,9 @@ unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -
 unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<6>::of(env, info) };
-    call(&arguments, |instance, texts| {
-        let delivery = optional(&arguments, 5);
-        let Read { name, command, payload } =
-            texts.read(&arguments, &Places { name: Some(1), command: Some(2), payload: 3 });
+    call(&arguments, |instance, payloads| {
+        let (name, command, delivery) = (arguments.string(1), arguments.string(2), optional(&arguments, 5));
+        let payload = payloads.read(&arguments, 3);
         instance.server().map_or(Ok(()), |server| {
             server.with(|server, _| server.emit(&name, &command, payload, delivery.as_deref()))
         })
@@ -133,10 +115,9 @@ unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> 
 unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<5>::of(env, info) };
-    call(&arguments, |instance, texts| {
-        let except = optional(&arguments, 4);
-        let Read { command, payload, .. } =
-            texts.read(&arguments, &Places { name: None, command: Some(1), payload: 2 });
+    call(&arguments, |instance, payloads| {
+        let (command, except) = (arguments.string(1), optional(&arguments, 4));
+        let payload = payloads.read(&arguments, 2);
         instance
             .server()
             .map_or(Ok(()), |server| server.with(|server, _| server.broadcast(&command, payload, except.as_deref())))
@@ -147,10 +128,9 @@ unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<6>::of(env, info) };
-    call(&arguments, |instance, texts| {
-        let delivery = optional(&arguments, 5);
-        let Read { command, payload, .. } =
-            texts.read(&arguments, &Places { name: None, command: Some(2), payload: 3 });
+    call(&arguments, |instance, payloads| {
+        let (command, delivery) = (arguments.string(2), optional(&arguments, 5));
+        let payload = payloads.read(&arguments, 3);
         let session = SessionId(arguments.number(1));
         instance.server().map_or(Ok(()), |server| {
             server.with(|server, _| server.send(session, &command, payload, delivery.as_deref()))
@@ -162,8 +142,8 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
 unsafe extern "C" fn respond(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<6>::of(env, info) };
-    call(&arguments, |instance, texts| {
-        let Read { payload, .. } = texts.read(&arguments, &Places { name: None, command: None, payload: 4 });
+    call(&arguments, |instance, payloads| {
+        let payload = payloads.read(&arguments, 4);
         let outcome = if arguments.number(3) == 0 { Ok(payload) } else { Err(payload) };
         let session = SessionId(arguments.number(1));
         let request = arguments.large_number(2);
@@ -188,46 +168,38 @@ unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> 
     ptr::null_mut()
 }
 
-impl Texts {
-    /// Reads the strings of a call, each where it is an argument.
-    fn read<'a, const N: usize>(&'a mut self, arguments: &'a Arguments<N>, places: &Places) -> Read<'a> {
-        if let Some(index) = places.name {
-            arguments.read_string(index, &mut self.name);
-        }
-        if let Some(index) = places.command {
-            arguments.read_string(index, &mut self.command);
-        }
-        let payload = if arguments.number(places.payload + 1) != 0 {
-            Payload::Bytes(arguments.buffer(places.payload))
+impl Payloads {
+    /// Reads the payload of a call, behind which stands whether it is raw bytes.
+    fn read<'a, const N: usize>(&'a mut self, arguments: &'a Arguments<N>, index: usize) -> Payload<'a> {
+        let payload = if arguments.number(index + 1) != 0 {
+            Payload::Bytes(arguments.buffer(index))
         } else {
-            arguments.read_string(places.payload, &mut self.payload);
-            Payload::Json(&self.payload)
+            arguments.read_string(index, &mut self.text);
+            Payload::Json(&self.text)
         };
         self.size = payload.content().len();
-        Read { name: String::from_utf8_lossy(&self.name), command: String::from_utf8_lossy(&self.command), payload }
+        payload
     }
 }
 
 /// A string that may be left out.
 fn optional<const N: usize>(arguments: &Arguments<N>, index: usize) -> Option<String> {
-    let mut text = Vec::new();
-    arguments.read_string(index, &mut text);
-    (!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned())
+    Some(arguments.string(index)).filter(|text| !text.is_empty())
 }
 
 /// Calls `body` with the instance that is the first argument.
 fn call<const N: usize>(
     arguments: &Arguments<N>,
-    body: impl FnOnce(&Instance, &mut Texts) -> Result<(), Error>,
+    body: impl FnOnce(&Instance, &mut Payloads) -> Result<(), Error>,
 ) -> sys::napi_value {
     let result = guard(Ok(false), || {
         let Some(instance) = environment::instance(arguments.number(0)) else { return Ok(false) };
-        TEXTS.with_borrow_mut(|texts| {
-            let result = body(&instance, texts);
-            instance.queued(texts.size + HEADER);
+        PAYLOADS.with_borrow_mut(|payloads| {
+            let result = body(&instance, payloads);
+            instance.queued(payloads.size + HEADER);
             let needs_turn = !instance.is_in_turn();
-            texts.payload.clear();
-            texts.payload.shrink_to(KEPT);
+            payloads.text.clear();
+            payloads.text.shrink_to(KEPT);
             result.map(|()| needs_turn)
         })
     });

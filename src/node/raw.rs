@@ -324,7 +324,7 @@ impl<const N: usize> Arguments<N> {
 
     /// Reads a string into `text`, in UTF-8; empty if it is none.
     pub(super) fn read_string(&self, index: usize, text: &mut Vec<u8>) {
-        const AT_ONCE: usize = 4096;
+        const AT_ONCE: usize = 256;
         text.clear();
         text.reserve(AT_ONCE);
         let (env, value) = (self.env.0, self.values[index]);
@@ -348,11 +348,11 @@ impl<const N: usize> Arguments<N> {
         }
     }
 
-    /// Puts a string in the place of `text`, empty if it is none.
-    pub(super) fn replace_string(&self, index: usize, text: &mut String) {
-        let mut bytes = std::mem::take(text).into_bytes();
-        self.read_string(index, &mut bytes);
-        *text = String::from_utf8(bytes).unwrap_or_default();
+    /// A string; empty if it is none.
+    pub(super) fn string(&self, index: usize) -> String {
+        let mut text = Vec::new();
+        self.read_string(index, &mut text);
+        String::from_utf8(text).unwrap_or_default()
     }
 
     /// The bytes of a Buffer; empty if it is none.
