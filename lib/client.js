@@ -129,6 +129,7 @@ class Client extends EventEmitter {
   close() {
     if (this.#closing !== null) return this.#closing.promise
     if (!this.isStarted()) {
+      this.#core.outgoing.flush()
       this.#native.close()
       this.#core.turn()
       this.#abandon(closedError())
@@ -139,6 +140,7 @@ class Client extends EventEmitter {
       resolve = settle
     })
     this.#closing = { promise, resolve }
+    this.#core.outgoing.flush()
     this.#native.close()
     this.#core.plan()
     return promise
@@ -177,14 +179,13 @@ class Client extends EventEmitter {
 
   #queue(kind, name, command, data, request) {
     if (this.#closing !== null) throw closedError()
-    const core = this.#core
     const [payload, bytes] = encode(data)
     // Behind what may call functions of the user's, which may send.
     const route = this.#route
     if (command !== route.command || name !== route.name || kind !== route.kind) {
       this.#turnTo(kind, name, command)
     }
-    core.accept(native.send(core.id, payload, bytes, request))
+    this.#core.outgoing.send(payload, bytes, request)
   }
 
   /** Where messages go from now on. */
@@ -193,7 +194,7 @@ class Client extends EventEmitter {
     if (typeof name !== 'string') {
       throw invalidArgument(`The client's name has to be a string, not ${describe(name)}.`)
     }
-    native.route(this.#core.id, kind, name, command)
+    this.#core.outgoing.call(native.route, kind, name, command)
     this.#route = { kind, name, command }
   }
 
@@ -202,7 +203,7 @@ class Client extends EventEmitter {
     const giveUp = error => {
       if (this.#deliveries.take(delivery.number) === undefined) return
       delivery.release()
-      this.#core.accept(native.cancel(this.#core.id, delivery.number))
+      this.#core.outgoing.call(native.cancel, delivery.number)
       delivery.reject(error)
     }
     const onAbort = () => giveUp(signal.reason)
@@ -297,6 +298,7 @@ class Client extends EventEmitter {
   /** Nothing that has not been settled ever will be. */
   #abandon(error) {
     const deliveries = this.#deliveries.takeAll()
+    this.#core.outgoing.discard()
     this.#peer.uuid = null
     this.#unwatch()
     this.#connecting?.reject(error)
@@ -319,6 +321,7 @@ class Client extends EventEmitter {
       isWritable: () => this.isConnected(),
       isBlocked: () => false,
       disconnect: () => {
+        this.#core.outgoing.flush()
         this.#native.disconnect()
         this.#core.plan()
       },

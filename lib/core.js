@@ -3,8 +3,9 @@
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { Container } = require('./container.js')
-const { errorFrom, invalidArgument, ipcError, refusable } = require('./errors.js')
+const { invalidArgument, ipcError, refusable } = require('./errors.js')
 const { describe } = require('./options.js')
+const { Outgoing } = require('./outgoing.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
 
 // Kinds of events: see `src/node/batch.rs`.
@@ -41,6 +42,8 @@ class Core {
     this.#listener = listener
     this.#verbose = verbose
     this.id = instance.id
+    /** What goes to the native side. */
+    this.outgoing = new Outgoing(this.id, () => this.plan())
   }
 
   get verbose() {
@@ -73,13 +76,6 @@ class Core {
     for (const [, handler] of entries) this.#handlers.push(handler)
   }
 
-  /** Takes what a raw native function gave: throws what was refused, and plans what has to follow. */
-  accept(result) {
-    if (result === undefined) return
-    if (result !== true) throw errorFrom(result)
-    this.plan()
-  }
-
   /** What was queued is written at the end of this tick, together. */
   plan() {
     if (this.#planned) return
@@ -90,6 +86,7 @@ class Core {
   /** Writes what was queued, and takes the events that it led to. */
   turn() {
     this.#planned = false
+    this.outgoing.end()
     native.turn(this.id)
   }
 
@@ -181,7 +178,7 @@ class Core {
     if (request === 0) return
     try {
       const [payload, bytes] = encode(value)
-      this.accept(native.respond(this.id, session, request, 0, payload, bytes))
+      this.outgoing.respond(session, request, payload, bytes)
     } catch (error) {
       this.#failed(session, request, error)
     }
@@ -194,7 +191,7 @@ class Core {
       process.nextTick(emitError, this.#owner, error)
       return
     }
-    this.accept(native.respond(this.id, session, request, 1, JSON.stringify(describeFailure(error)), 0))
+    this.outgoing.call(native.respond, session, request, 1, JSON.stringify(describeFailure(error)), 0)
   }
 }
 

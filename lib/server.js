@@ -73,14 +73,14 @@ class Server extends EventEmitter {
     }
     checkCommand(command)
     const [payload, bytes] = encode(data)
-    this.#core.accept(native.emit(this.#core.id, name, command, payload, bytes, delivery))
+    this.#core.outgoing.call(native.emit, name, command, payload, bytes, delivery)
     return this
   }
 
   broadcast(command, data, initiator) {
     checkCommand(command)
     const [payload, bytes] = encode(data)
-    this.#core.accept(native.broadcast(this.#core.id, command, payload, bytes, initiator))
+    this.#core.outgoing.call(native.broadcast, command, payload, bytes, initiator)
     return this
   }
 
@@ -92,6 +92,7 @@ class Server extends EventEmitter {
       resolve = settle
     })
     this.#closing = { promise, resolve }
+    this.#core.outgoing.flush()
     this.#native.close()
     this.#core.plan()
     return promise
@@ -142,11 +143,12 @@ class Server extends EventEmitter {
       write: (command, data, delivery) => {
         checkCommand(command)
         const [payload, bytes] = encode(data)
-        core.accept(native.write(core.id, session, command, payload, bytes, delivery))
+        core.outgoing.call(native.write, session, command, payload, bytes, delivery)
       },
       isWritable: () => this.#native.isReachable(session),
       isBlocked: () => this.#native.isBlocked(session),
       disconnect: () => {
+        core.outgoing.flush()
         this.#native.disconnect(session)
         core.plan()
       },

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, SERVER, State, deliveries, frame_flags};
+use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, Outgoing, SERVER, State, deliveries, frame_flags};
 use crate::error;
 use crate::link::Link;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload};
@@ -15,6 +15,16 @@ impl Client {
     pub(super) fn queue(&mut self, frame: &Frame<'_>) {
         self.link.outbox.push(frame);
         self.dirty |= self.is_connected();
+    }
+
+    /// Queues a message of the application's.
+    pub(super) fn queue_message(&mut self, outgoing: &Outgoing<'_>, request: u64, payload: &[u8], flags: Flags) {
+        let Outgoing { kind, name, command, .. } = *outgoing;
+        if request != 0 {
+            self.deliveries.begin(request);
+        }
+        narrate!(self.verbose, "CLIENT SEND", command, "{kind:?} to {}", whom(name));
+        self.queue(&Frame { kind, flags, id: request, name, command, payload, memory: None });
     }
 
     /// Tells the application what an acknowledgement settles.

@@ -16,7 +16,6 @@ use crate::domain::Domain;
 use crate::error::{self, Code, Error};
 use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Events, Payload, SessionId};
-use crate::narration::{narrate, whom};
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self};
@@ -226,20 +225,23 @@ impl Client {
         if payload.len() > self.limit {
             return Err(error::too_large(payload.len(), self.limit));
         }
-        if outgoing.request != 0 {
-            self.deliveries.begin(outgoing.request);
-        }
-        narrate!(self.verbose, "CLIENT SEND", outgoing.command, "{:?} to {}", outgoing.kind, whom(outgoing.name));
-        self.queue(&Frame {
-            kind: outgoing.kind,
-            flags,
-            id: outgoing.request,
-            name: outgoing.name,
-            command: outgoing.command,
-            payload,
-            memory: None,
-        });
+        self.queue_message(outgoing, outgoing.request, payload, flags);
         Ok(())
+    }
+
+    /// Queues a message for each of `texts`, which are JSON and no larger than [`Client::limit`] was when they were
+    /// taken up. All go where `first` goes, for which [`Client::push`] would find nothing to refuse; its payload is
+    /// not looked at. Deliveries have numbers that follow each other.
+    pub fn push_run<'a>(&mut self, first: &Outgoing<'_>, texts: impl Iterator<Item = &'a [u8]>) {
+        for (number, text) in (first.request..).zip(texts) {
+            let request = if first.request == 0 { 0 } else { number };
+            self.queue_message(first, request, text, Flags::default());
+        }
+    }
+
+    /// The largest payload that is taken, in bytes.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Answers a delivery that a handler was called for.

@@ -1,6 +1,9 @@
 //! The functions that JavaScript calls for every message: raw functions of Node-API, which cost a third of a
-//! method of a `#[napi]` class. They give `undefined` where nothing is left to do, `true` where a turn has to follow,
+//! method of a `#[napi]` class. They give `undefined` where nothing is left to do, a number where a turn has to follow,
 //! and `CODE message` for what was refused.
+//!
+//! The number says how long a text may be that need not come alone: until the turn, what is that small may be gathered
+//! by `lib/outgoing.js`, and comes in a run. JSON has no line breaks, so these stand between the texts.
 
 #![allow(unsafe_code, reason = "functions that Node-API calls, which is C")]
 
@@ -10,7 +13,7 @@ use std::ptr;
 use napi::sys;
 
 use super::environment;
-use super::instance::{Instance, Route};
+use super::instance::{Instance, Role, Route};
 use super::raw::{Arguments, Env, guard};
 use crate::client::Outgoing;
 use crate::error::Error;
@@ -19,6 +22,12 @@ use crate::protocol::frame::{HEADER, Kind};
 
 /// Room for text that is kept between calls.
 const KEPT: usize = 64 * 1024;
+
+/// The longest text that may come in a run, in UTF-16 code units. What longer ones cost is their copies, not the call.
+const GATHERED: usize = 1_000;
+
+/// What a UTF-16 code unit takes at most in UTF-8, in bytes.
+const LARGEST_UNIT: usize = 3;
 
 thread_local! {
     /// The payload of the call that is being made.
@@ -30,6 +39,8 @@ struct Payloads {
     text: Vec<u8>,
     /// The last payload's size.
     size: usize,
+    /// How many messages the last one was.
+    count: usize,
 }
 
 /// Gives `exports` the functions.
@@ -37,14 +48,16 @@ struct Payloads {
 /// # Safety
 /// `exports` is an object of the current environment `env`.
 pub(super) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
-    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 8] = [
+    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 10] = [
         ("route", route),
         ("send", send),
+        ("sendRun", send_run),
         ("cancel", cancel),
         ("emit", emit),
         ("broadcast", broadcast),
         ("write", write),
         ("respond", respond),
+        ("respondRun", respond_run),
         ("turn", turn),
     ];
     for (name, function) in functions {
@@ -83,6 +96,22 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let Route { kind, name, command } = &*instance.route.borrow();
         let outgoing = Outgoing { kind: *kind, name, command, payload, request: arguments.large_number(3) };
         instance.client().map_or(Ok(()), |client| client.with(|client, _| client.push(&outgoing)))
+    })
+}
+
+/// `sendRun(instance, texts, request)`: a client's messages, the first of which has that number.
+unsafe extern "C" fn send_run(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<3>::of(env, info) };
+    call(&arguments, |instance, payloads| {
+        let texts = payloads.read_run(&arguments, 1);
+        let Route { kind, name, command } = &*instance.route.borrow();
+        let request = arguments.large_number(2);
+        let first = Outgoing { kind: *kind, name, command, payload: Payload::Json(b""), request };
+        if let Some(client) = instance.client() {
+            client.with(|client, _| client.push_run(&first, texts));
+        }
+        Ok(())
     })
 }
 
@@ -156,6 +185,24 @@ unsafe extern "C" fn respond(env: sys::napi_env, info: sys::napi_callback_info) 
     })
 }
 
+/// `respondRun(instance, session, texts, request)`: answers to deliveries of one session, the first of which has that
+/// number and each other the next.
+unsafe extern "C" fn respond_run(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<4>::of(env, info) };
+    call(&arguments, |instance, payloads| {
+        let answers = (arguments.large_number(3)..).zip(payloads.read_run(&arguments, 2).map(Payload::Json));
+        let session = SessionId(arguments.number(1));
+        if let Some(client) = instance.client() {
+            client.with(|client, _| answers.for_each(|(request, payload)| client.respond(request, Ok(payload))));
+        } else if let Some(server) = instance.server() {
+            server
+                .with(|server, _| answers.for_each(|(request, payload)| server.respond(session, request, Ok(payload))));
+        }
+        Ok(())
+    })
+}
+
 /// `turn(instance)`: writes what was queued, and hands over what happened.
 unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
@@ -178,7 +225,23 @@ impl Payloads {
             Payload::Json(&self.text)
         };
         self.size = payload.content().len();
+        self.count = 1;
         payload
+    }
+
+    /// Reads the payloads of a run.
+    fn read_run<'a, const N: usize>(
+        &'a mut self,
+        arguments: &Arguments<N>,
+        index: usize,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a, N> {
+        arguments.read_string(index, &mut self.text);
+        let breaks = memchr::memchr_iter(b'\n', &self.text);
+        self.size = self.text.len();
+        self.count = breaks.clone().count() + 1;
+        let text = &self.text;
+        let mut start = 0;
+        breaks.chain([text.len()]).map(move |end| &text[std::mem::replace(&mut start, end + 1)..end])
     }
 }
 
@@ -192,22 +255,31 @@ fn call<const N: usize>(
     arguments: &Arguments<N>,
     body: impl FnOnce(&Instance, &mut Payloads) -> Result<(), Error>,
 ) -> sys::napi_value {
-    let result = guard(Ok(false), || {
-        let Some(instance) = environment::instance(arguments.number(0)) else { return Ok(false) };
+    let result = guard(Ok(None), || {
+        let Some(instance) = environment::instance(arguments.number(0)) else { return Ok(None) };
         PAYLOADS.with_borrow_mut(|payloads| {
             let result = body(&instance, payloads);
-            instance.queued(payloads.size + HEADER);
-            let needs_turn = !instance.is_in_turn();
+            instance.queued(payloads.count, payloads.size + payloads.count * HEADER);
             payloads.text.clear();
             payloads.text.shrink_to(KEPT);
-            result.map(|()| needs_turn)
+            result.map(|()| instance.wants_turn().then(|| room(&instance)))
         })
     });
     let env = arguments.env();
     let value = match result {
-        Ok(true) => env.yes(),
-        Ok(false) => None,
+        Ok(Some(room)) => env.number(room),
+        Ok(None) => None,
         Err(error) => env.string(format!("{} {}", error.code().as_str(), error.message()).as_bytes()),
     };
     arguments.give(value)
+}
+
+/// How long a text may be that is gathered with others. A client's has to be one that no limit refuses; where each is
+/// shown, it is so at once.
+fn room(instance: &Instance) -> u32 {
+    let (verbose, limit) = match &instance.role {
+        Role::Client(client) => client.with(|client, _| (client.verbose, client.limit())),
+        Role::Server(server) => server.with(|server, _| (server.verbose, usize::MAX)),
+    };
+    if verbose { 0 } else { GATHERED.min(limit / LARGEST_UNIT) as u32 }
 }

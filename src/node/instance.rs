@@ -184,19 +184,20 @@ impl Instance {
         self.look_after();
     }
 
-    /// Whether a turn is under way: it writes whatever is queued in it.
-    pub(super) fn is_in_turn(&self) -> bool {
-        self.in_turn.get()
+    /// Whether JavaScript has to see to it that a turn follows what was just queued. Within one that is so for what
+    /// is not the first, as more of it may be gathered, and crosses then.
+    pub(super) fn wants_turn(&self) -> bool {
+        !self.in_turn.get() || self.queued.get().messages > 1
     }
 
-    /// A message of that size was queued. It is written at the end of the turn with the others, but what is large
-    /// already before: so the other side works on the beginning while this one still makes the end. So is a message
-    /// that is likely to stay the only one.
-    pub(super) fn queued(&self, bytes: usize) {
+    /// So many messages of that size were queued. They are written at the end of the turn with the others, but what
+    /// is large already before: so the other side works on the beginning while this one still makes the end. So is a
+    /// message that is likely to stay the only one.
+    pub(super) fn queued(&self, count: usize, bytes: usize) {
         let Queued { messages, bytes: before } = self.queued.get();
         let is_only = messages == 0 && self.expects_one.get();
         let flush = is_only || before + bytes >= FLUSH_AT;
-        self.queued.set(Queued { messages: messages + 1, bytes: if flush { 0 } else { before + bytes } });
+        self.queued.set(Queued { messages: messages + count, bytes: if flush { 0 } else { before + bytes } });
         if flush {
             either!(self, endpoint => endpoint.flush());
         }

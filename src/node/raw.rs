@@ -158,11 +158,11 @@ impl Env {
         (status == sys::Status::napi_ok).then_some(Value(value))
     }
 
-    /// `true`.
-    pub(super) fn yes(self) -> Option<Value> {
+    /// A number.
+    pub(super) fn number(self, number: u32) -> Option<Value> {
         let mut value = ptr::null_mut();
         // SAFETY: as in `uv_loop`.
-        let status = unsafe { sys::napi_get_boolean(self.0, true, &raw mut value) };
+        let status = unsafe { sys::napi_create_uint32(self.0, number, &raw mut value) };
         (status == sys::Status::napi_ok).then_some(Value(value))
     }
 

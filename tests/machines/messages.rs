@@ -47,6 +47,33 @@ fn a_delivery_that_nobody_handles_fails() {
 }
 
 #[test]
+fn a_run_is_as_many_messages_in_their_order() {
+    let mut world = alice_and_bob();
+    let texts = ["1", "\"two\"", "[3]"];
+    let answer = |request| Said::Answer { request, outcome: Ok("null".into()) };
+    for (kind, request, expected) in [
+        (Kind::Send, 0, vec![Said::Settled(1), Said::Settled(1), Said::Settled(1)]),
+        (Kind::Request, 7, vec![answer(7), answer(8), answer(9)]),
+    ] {
+        let first = Outgoing { kind, name: "", command: COMMAND, payload: Payload::Json(b""), request };
+        world.clients[0].push_run(&first, texts.iter().map(|text| text.as_bytes()));
+        world.flush(Side::Client(0));
+        world.settle();
+        let said = world.take_server();
+        assert_eq!(messages(&said), texts.map(|text| (text, false)));
+        for message in &said {
+            if let Said::Message { session, request: Some(request), .. } = *message {
+                world.server().respond(session, request, Ok(Payload::Json(b"null")));
+            }
+        }
+        handle(&mut world, Side::Server, &said);
+        world.flush(Side::Server);
+        world.settle();
+        assert_eq!(world.take(0), expected);
+    }
+}
+
+#[test]
 fn a_message_that_nobody_handles_is_received_all_the_same() {
     let mut world = alice_and_bob();
     let unknown = Outgoing { kind: Kind::Send, name: "", command: "unknown", payload: Payload::Json(b"1"), request: 0 };

@@ -1,0 +1,96 @@
+'use strict'
+
+const native = require('./binding.js')
+const { errorFrom } = require('./errors.js')
+
+/** Stands for a client's own messages where otherwise the session is whose deliveries are answered. */
+const MESSAGES = -1
+
+/** A run of so many UTF-16 code units crosses: a longer one gains nothing, and this much is worth being written. */
+const FULL = 8192
+
+/**
+ * What an instance gives to the native side. A call costs more than the text that it carries, so small messages of one
+ * turn that go the same way are gathered, and so are answers: they cross as a run, a line each.
+ */
+class Outgoing {
+  #id
+  #plan
+  /** How long a text may be that is gathered; 0 until something in this turn crossed alone. */
+  #room = 0
+  #texts = ''
+  #count = 0
+  /** Where the run goes, and the number of its first delivery, or 0. */
+  #way = MESSAGES
+  #first = 0
+
+  /** `plan()` sees to it that `end` is called at the end of this tick. */
+  constructor(id, plan) {
+    this.#id = id
+    this.#plan = plan
+  }
+
+  /** A client's message along its route. `request` is the delivery's number, or 0. */
+  send(payload, bytes, request) {
+    if (this.#gather(MESSAGES, payload, bytes, request)) return
+    this.call(native.send, payload, bytes, request)
+  }
+
+  /** The answer to a delivery. */
+  respond(session, request, payload, bytes) {
+    if (this.#gather(session, payload, bytes, request)) return
+    this.call(native.respond, session, request, 0, payload, bytes)
+  }
+
+  /** Calls a raw native function for this instance, behind all that was gathered. Throws what it refuses. */
+  call(method, a, b, c, d, e) {
+    this.flush()
+    this.#accept(method(this.#id, a, b, c, d, e))
+  }
+
+  /** The tick ends: all that was gathered crosses, and the next message goes alone again. */
+  end() {
+    this.flush()
+    this.#room = 0
+  }
+
+  /** What was gathered crosses. */
+  flush() {
+    if (this.#count === 0) return
+    const texts = this.#texts
+    this.discard()
+    if (this.#way === MESSAGES) this.#accept(native.sendRun(this.#id, texts, this.#first))
+    else this.#accept(native.respondRun(this.#id, this.#way, texts, this.#first))
+  }
+
+  /** What was gathered never crosses. */
+  discard() {
+    this.#texts = ''
+    this.#count = 0
+  }
+
+  /** Adds a text to the run, if it is one that may be, and goes where the others go. */
+  #gather(way, payload, bytes, number) {
+    if (bytes !== 0 || payload.length > this.#room) return false
+    if (this.#count === 0) {
+      this.#way = way
+      this.#first = number
+      this.#texts = payload
+    } else {
+      if (way !== this.#way || number !== (this.#first && this.#first + this.#count)) return false
+      this.#texts += `\n${payload}`
+    }
+    this.#count++
+    if (this.#texts.length >= FULL) this.flush()
+    return true
+  }
+
+  #accept(result) {
+    if (result === undefined) return
+    if (typeof result === 'string') throw errorFrom(result)
+    this.#room = result
+    this.#plan()
+  }
+}
+
+module.exports = { Outgoing }
