@@ -18,7 +18,6 @@ const LENGTHS = [0, 0, 0, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1]
 
 const REDELIVERED = 1
 const BYTES = 2
-const ASKS = 4
 
 /** The method that `emit` of Server and Client, which sends a message, hides. */
 const announce = EventEmitter.prototype.emit
@@ -122,38 +121,40 @@ class Core {
     }
   }
 
-  /** A run of answers: kind, flags, count, then the request and the data of each. */
+  /** A run of answers: kind, flags, the number of the first request, count, then the data of each. */
   #answers(events, at, buffers) {
     const failed = events[at] === FAILURE
     const bytes = (events[at + 1] & BYTES) !== 0
-    let next = at + 3
-    for (let left = events[at + 2]; left > 0; left--) {
-      const request = events[next++]
-      const data = events[next++]
+    const first = events[at + 2]
+    const end = at + 4 + events[at + 3]
+    for (let next = at + 4, request = first; next < end; next++, request++) {
+      const data = events[next]
       this.#listener.answered(request, bytes ? buffers[data] : data, failed)
     }
-    return next
+    return end
   }
 
-  /** A run of messages: kind, session, command, from, flags, count, then the request, if any, and the data of each. */
+  /**
+   * A run of messages: kind, session, command, from, flags, the number of the first request or 0, count, then the data
+   * of each.
+   */
   #messages(events, at, buffers) {
     const session = events[at + 1]
     const handler = this.#handlers[events[at + 2]]
     const from = events[at + 3]
-    const flags = events[at + 4]
-    const asks = (flags & ASKS) !== 0
-    const bytes = (flags & BYTES) !== 0
-    const redelivered = (flags & REDELIVERED) !== 0
+    const bytes = (events[at + 4] & BYTES) !== 0
+    const redelivered = (events[at + 4] & REDELIVERED) !== 0
+    const first = events[at + 5]
+    const step = first === 0 ? 0 : 1
     const { server } = this.#listener
     const peer = this.#listener.peer(session)
-    let next = at + 6
-    for (let left = events[at + 5]; left > 0; left--) {
-      const request = asks ? events[next++] : 0
-      const data = events[next++]
+    const end = at + 7 + events[at + 6]
+    for (let next = at + 7, request = first; next < end; next++, request += step) {
+      const data = events[next]
       const container = new Container(bytes ? buffers[data] : data, peer, from, server, redelivered)
       this.#call(handler, session, request, container)
     }
-    return next
+    return end
   }
 
   #call(handler, session, request, container) {
