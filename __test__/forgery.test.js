@@ -3,11 +3,13 @@
 /** Peers that break the rules of protocol 2, by accident or on purpose. */
 
 const assert = require('node:assert/strict')
+const { isUtf8 } = require('node:buffer')
+const { once } = require('node:events')
 const test = require('node:test')
 const { within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
-const { FLAG, KIND, RawPeer, frameOf } = require('./support/raw-peer.js')
+const { FLAG, KIND, RawPeer, frameOf, rawServer } = require('./support/raw-peer.js')
 
 /** Payloads that end early and go on with more, or are no JSON at all. */
 const FORGED = [
@@ -36,6 +38,9 @@ const FORGED = [
   Buffer.from('"\xff"', 'latin1'),
   Buffer.from('"\xed\xa0\x80"', 'latin1'),
 ]
+
+/** The same, large enough to be parsed by themselves. */
+const LARGE_FORGED = FORGED.map(payload => Buffer.concat([Buffer.alloc(2_000, ' '), Buffer.from(payload)]))
 
 async function open(t) {
   const domain = new Domain(t)
@@ -114,11 +119,23 @@ for (const [kind, fields] of [
     for (const word of words.all) assert.equal(word, 'good')
     assert.equal(words.all.length, FORGED.length)
   })
+
+  test(`a ${kind} to ${target} whose payload is large and ends early does as little`, async t => {
+    const { witness, words, connect } = await open(t)
+    for (const [round, payload] of LARGE_FORGED.entries()) {
+      const peer = await connect(`mallory ${round}`)
+      peer.write(frameOf(KIND[kind], { ...fields, payload }))
+      await peer.end()
+      assert.equal(await witness.deliver('echo', round), round)
+      assert.equal(await witness.deliver('witness', 'echo', round), round)
+    }
+    assert.deepEqual(words.all, [])
+  })
 }
 
 test('an answer whose payload ends early settles nothing with it', async t => {
   const { witness, connect } = await open(t)
-  for (const [round, payload] of FORGED.entries()) {
+  for (const [round, payload] of [...FORGED, ...LARGE_FORGED].entries()) {
     const peer = await connect(`mallory ${round}`)
     const delivery = witness.deliver(`mallory ${round}`, 'word', 1)
     const settled = Promise.allSettled([delivery])
@@ -134,6 +151,40 @@ test('an answer whose payload ends early settles nothing with it', async t => {
     const [{ status, reason }] = await within(settled, 'the delivery')
     assert.deepEqual([status, reason?.code], ['rejected', 'ERR_IPC_CLIENT_LEFT'])
   }
+})
+
+test('a server whose large answers and messages are no JSON loses its clients, and settles their deliveries', async t => {
+  const domain = new Domain(t)
+  const words = new Inbox()
+  const client = domain.idleClient('alice', { word: words.takeData })
+  // What is not even text is seen before, as in small messages.
+  const forged = LARGE_FORGED.filter(isUtf8)
+  let round = 0
+  const server = await rawServer(domain.path, socket => {
+    socket.on('data', frames => {
+      // The delivery is the first that the client sends on each connection.
+      const id = Number(frames.readBigUInt64LE(10))
+      const good = frameOf(KIND.EMIT, { command: 'word', payload: '"good"' })
+      const bad = forged[round++]
+      socket.write(
+        Buffer.concat([
+          good,
+          frameOf(KIND.ACKNOWLEDGEMENT, { id: 1 }),
+          frameOf(KIND.RESPONSE, { id, payload: bad }),
+          frameOf(KIND.EMIT, { command: 'word', payload: bad }),
+        ]),
+      )
+    })
+  })
+  domain.defer(() => server.close())
+  await client.connect()
+  for (let asked = 0; asked < forged.length; asked++) {
+    const left = once(client, 'disconnect')
+    const answer = client.deliver('anything')
+    await assert.rejects(within(answer, 'the answer'), { code: 'ERR_IPC_INVALID_ANSWER' })
+    await within(left, 'the client to leave')
+  }
+  assert.deepEqual(words.all, forged.fill('good'))
 })
 
 test('frames that are not as the protocol says cost the connection, and nothing else', async t => {

@@ -135,6 +135,7 @@ fn options() -> Options {
         slow_consumer_limit: 1 << 30,
         resume_timeout: Duration::from_secs(60),
         close_timeout: Duration::from_secs(5),
+        parses_texts: false,
     }
 }
 

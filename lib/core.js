@@ -13,11 +13,25 @@ const MESSAGE = 0
 const ANSWER = 1
 const FAILURE = 2
 const SETTLED = 3
+/** The session of a client: its server. */
+const SERVER = 0
+
 /** How many entries the other kinds have, by kind. */
 const LENGTHS = [0, 0, 0, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1]
 
 const REDELIVERED = 1
-const BYTES = 2
+const APART = 2
+
+/** Stands for a text that is no JSON. */
+const INVALID = Symbol('invalid')
+
+/** What a delivery fails with whose answer is one. */
+const INVALID_ANSWER = {
+  name: 'Error',
+  message: 'The answer is no JSON; see what the other side runs in place of ipcio.',
+  code: 'ERR_IPC_INVALID_ANSWER',
+  remote: false,
+}
 
 /** The method that `emit` of Server and Client, which sends a message, hides. */
 const announce = EventEmitter.prototype.emit
@@ -56,7 +70,7 @@ class Core {
 
   /** Called by the native side with a batch of events. */
   get onEvents() {
-    return (text, buffers) => this.#dispatch(JSON.parse(text), buffers)
+    return (text, parts) => this.#dispatch(JSON.parse(text), parts)
   }
 
   addHandlers(collection) {
@@ -98,17 +112,17 @@ class Core {
     }
   }
 
-  #dispatch(events, buffers) {
+  #dispatch(events, parts) {
     let at = 0
     while (at < events.length) {
       const kind = events[at]
       switch (kind) {
         case MESSAGE:
-          at = this.#messages(events, at, buffers)
+          at = this.#messages(events, at, parts)
           break
         case ANSWER:
         case FAILURE:
-          at = this.#answers(events, at, buffers)
+          at = this.#answers(events, at, parts)
           break
         case SETTLED:
           this.#listener.settled(events[at + 1])
@@ -122,14 +136,15 @@ class Core {
   }
 
   /** A run of answers: kind, flags, the number of the first request, count, then the data of each. */
-  #answers(events, at, buffers) {
+  #answers(events, at, parts) {
     const failed = events[at] === FAILURE
-    const bytes = (events[at + 1] & BYTES) !== 0
+    const apart = (events[at + 1] & APART) !== 0
     const first = events[at + 2]
     const end = at + 4 + events[at + 3]
     for (let next = at + 4, request = first; next < end; next++, request++) {
-      const data = events[next]
-      this.#listener.answered(request, bytes ? buffers[data] : data, failed)
+      const data = apart ? this.#parse(parts[events[next]], SERVER) : events[next]
+      if (data === INVALID) this.#listener.answered(request, INVALID_ANSWER, true)
+      else this.#listener.answered(request, data, failed)
     }
     return end
   }
@@ -138,11 +153,11 @@ class Core {
    * A run of messages: kind, session, command, from, flags, the number of the first request or 0, count, then the data
    * of each.
    */
-  #messages(events, at, buffers) {
+  #messages(events, at, parts) {
     const session = events[at + 1]
     const handler = this.#handlers[events[at + 2]]
     const from = events[at + 3]
-    const bytes = (events[at + 4] & BYTES) !== 0
+    const apart = (events[at + 4] & APART) !== 0
     const redelivered = (events[at + 4] & REDELIVERED) !== 0
     const first = events[at + 5]
     const step = first === 0 ? 0 : 1
@@ -150,11 +165,27 @@ class Core {
     const peer = this.#listener.peer(session)
     const end = at + 7 + events[at + 6]
     for (let next = at + 7, request = first; next < end; next++, request += step) {
-      const data = events[next]
-      const container = new Container(bytes ? buffers[data] : data, peer, from, server, redelivered)
-      this.#call(handler, session, request, container)
+      const data = apart ? this.#parse(parts[events[next]], session) : events[next]
+      if (data === INVALID) continue
+      this.#call(handler, session, request, new Container(data, peer, from, server, redelivered))
     }
     return end
+  }
+
+  /**
+   * What stands apart: raw bytes as they are, or a large text, which nobody has looked at. One that is no JSON costs
+   * its session the connection.
+   */
+  #parse(part, session) {
+    if (typeof part === 'object') return part
+    try {
+      // It is undefined if it was too long for a string.
+      return JSON.parse(part)
+    } catch {
+      this.#instance.distrust(session)
+      this.plan()
+      return INVALID
+    }
   }
 
   #call(handler, session, request, container) {

@@ -63,6 +63,9 @@ pub enum Action {
 pub enum Payload<'a> {
     /// JSON text in UTF-8, checked to be one value.
     Json(&'a [u8]),
+    /// A large text in UTF-8 that should be JSON and was not checked to be; and the memory that it is the end of, where
+    /// that may be kept instead of a copy. Only for those who asked for it by an option `parses_texts`.
+    Text(&'a [u8], Option<&'a Arc<Vec<u8>>>),
     /// Raw bytes.
     Bytes(&'a [u8]),
     /// Raw bytes that may be kept without a copy: what stands in this memory from an offset on.
@@ -70,9 +73,10 @@ pub enum Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// The payload of a frame that was checked when it was decoded.
+    /// The payload of a frame.
     pub(crate) fn of(frame: &Frame<'a>) -> Payload<'a> {
         match frame.memory {
+            memory if frame.unchecked => Payload::Text(frame.payload, memory),
             _ if !frame.flags.contains(Flags::BYTES) => Payload::Json(frame.payload),
             Some(memory) => Payload::Shared(memory, memory.len() - frame.payload.len()),
             None => Payload::Bytes(frame.payload),
@@ -81,13 +85,13 @@ impl<'a> Payload<'a> {
 
     /// Whether it is raw bytes.
     pub fn is_bytes(self) -> bool {
-        !matches!(self, Payload::Json(_))
+        !matches!(self, Payload::Json(_) | Payload::Text(..))
     }
 
     /// The text or the bytes.
     pub fn content(self) -> &'a [u8] {
         match self {
-            Payload::Json(content) | Payload::Bytes(content) => content,
+            Payload::Json(content) | Payload::Text(content, _) | Payload::Bytes(content) => content,
             Payload::Shared(memory, start) => &memory[start..],
         }
     }

@@ -40,6 +40,22 @@ function frameOf(kind, { flags = 0, id = 0, name = '', command = '', payload = '
   return Buffer.concat([header, names, commands, payloads])
 }
 
+/** A server by hand, at a path: calls `serve(socket)` when it has answered a client's handshake. */
+function rawServer(path, serve) {
+  const server = net.createServer(socket => {
+    const splitter = new Splitter()
+    socket.on('error', () => {})
+    socket.once('data', bytes => {
+      const name = JSON.parse(splitter.push(bytes)[0]).data
+      const ipcio = { version: 2, server: 'by hand', resumed: false, received: 0, limit: 1 << 28 }
+      const welcome = textOf(name, 'handshake', randomBytes(16).toString('hex'))
+      socket.write(welcome.replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`))
+      serve(socket)
+    })
+  })
+  return new Promise(resolve => server.listen(path, () => resolve(server)))
+}
+
 class RawPeer {
   #pending = Buffer.alloc(0)
 
@@ -125,4 +141,4 @@ class RawPeer {
   }
 }
 
-module.exports = { RawPeer, KIND, FLAG, frameOf }
+module.exports = { RawPeer, rawServer, KIND, FLAG, frameOf }

@@ -38,6 +38,8 @@ export type ErrorCode =
   | 'ERR_IPC_HANDLER_EXISTS'
   /** A handler on the other side threw something without a code. */
   | 'ERR_IPC_HANDLER_THREW'
+  /** What the server sent as an answer is no JSON: something else than ipcio runs there. */
+  | 'ERR_IPC_INVALID_ANSWER'
   /** An argument or an option is not what it has to be. */
   | 'ERR_IPC_INVALID_ARGUMENT'
   /** The message is larger than `maxMessageSize`. */

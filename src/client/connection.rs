@@ -90,7 +90,8 @@ impl Client {
                     self.withdraw_too_large(events);
                 }
                 self.server = Some(welcome.server);
-                self.state = State::Connected(connection, Inbox::new(self.options.limit));
+                let inbox = Inbox::new(self.options.limit).leaving_texts(self.options.parses_texts);
+                self.state = State::Connected(connection, inbox);
                 self.uuid = Some(uuid);
                 self.connected(events);
             }

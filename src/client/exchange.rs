@@ -24,7 +24,7 @@ impl Client {
             self.deliveries.begin(request);
         }
         narrate!(self.verbose, "CLIENT SEND", command, "{kind:?} to {}", whom(name));
-        self.queue(&Frame { kind, flags, id: request, name, command, payload, memory: None });
+        self.queue(&Frame { flags, name, command, payload, ..Frame::bare(kind, request) });
     }
 
     /// Tells the application what an acknowledgement settles.

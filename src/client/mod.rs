@@ -16,6 +16,7 @@ use crate::domain::Domain;
 use crate::error::{self, Code, Error};
 use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Events, Payload, SessionId};
+use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self};
@@ -49,6 +50,9 @@ pub struct Options {
     pub limit: usize,
     /// How long [`Client::close`] waits for what is under way.
     pub close_timeout: Duration,
+    /// Whether the application parses each large JSON text by itself, and calls [`Client::distrust`] where it can't. If so, it
+    /// gets these unchecked, as [`Payload::Text`](crate::machine::Payload::Text).
+    pub parses_texts: bool,
 }
 
 /// A client.
@@ -289,6 +293,13 @@ impl Client {
         if let Some(connection) = connection {
             self.actions.push_back(Action::Close(connection));
             self.disconnected(connection, now, events);
+        }
+    }
+
+    /// What the server sent is no JSON, see [`Options::parses_texts`]: its connection fails.
+    pub fn distrust(&mut self, now: Instant, events: &mut dyn Events) {
+        if let State::Connected(connection, _) = &self.state {
+            self.fail(*connection, &ProtocolError::InvalidPayload, now, events);
         }
     }
 

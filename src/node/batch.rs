@@ -1,8 +1,9 @@
 //! Events on their way to JavaScript: gathered, and handed over as one text with one call.
 //!
-//! The text is one JSON array without inner structure: a number for the kind of event and then its parts.
+//! The text is one JSON array without inner structure: a number for the kind of event and then what belongs to it.
 //! `lib/core.js` reads it. One `JSON.parse` for everything that was read costs a fraction of one for each
-//! message, and of building objects through Node-API. Payloads have been checked to be one JSON value each.
+//! message, and of building objects through Node-API. Payloads have been checked to be one JSON value each. A large one
+//! stands apart, as raw bytes do: parsing it by itself costs no more, and saves the check.
 //!
 //! Messages and answers, which come in crowds, stand in runs: what they have in common once, with the number of the
 //! first delivery and their count, and then the payload of each. Their numbers follow each other. Payloads that stand
@@ -42,7 +43,8 @@ enum Code {
 
 /// Flags of a message.
 const REDELIVERED: u8 = 1;
-const BYTES: u8 = 2;
+/// The payload is one of the batch's parts; the text has its index.
+const APART: u8 = 2;
 
 /// The room for the count of a run, which is filled from the right: JSON allows blanks in front of a number. A batch
 /// has no room for more events than that.
@@ -53,8 +55,8 @@ const COUNT: usize = 6;
 pub(super) struct Batch {
     /// A JSON array, its closing bracket included once it is taken.
     pub(super) text: Vec<u8>,
-    /// Raw payloads, to which the text refers by their index.
-    pub(super) buffers: Vec<Bytes>,
+    /// Payloads that stand apart from the text.
+    pub(super) parts: Vec<Part>,
     /// To be given back when JavaScript has dealt with the batch: the last one of each session is enough.
     pub(super) receipts: Vec<(SessionId, Receipt)>,
     /// Whether the last event says that nothing more will come.
@@ -88,11 +90,28 @@ struct Common {
     flags: u8,
 }
 
-/// A raw payload: what stands in this memory from `start` on.
+/// A payload that stands apart: what is in this memory from `start` on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bytes {
+pub(super) struct Part {
     pub(super) memory: Arc<Vec<u8>>,
     pub(super) start: usize,
+    /// A text that may be JSON; otherwise raw bytes.
+    pub(super) is_text: bool,
+}
+
+impl Part {
+    /// The text or the bytes.
+    pub(super) fn content(&self) -> &[u8] {
+        &self.memory[self.start..]
+    }
+
+    /// The end of `memory`, or a copy.
+    fn of(content: &[u8], memory: Option<&Arc<Vec<u8>>>, is_text: bool) -> Part {
+        match memory {
+            Some(memory) => Part { memory: Arc::clone(memory), start: memory.len() - content.len(), is_text },
+            None => Part { memory: Arc::new(content.to_vec()), start: 0, is_text },
+        }
+    }
 }
 
 /// Batches in the order in which they are handed over.
@@ -153,7 +172,7 @@ impl Batches {
             code: Code::Message,
             session: message.session,
             command: message.command,
-            flags: flag(message.redelivered, REDELIVERED) | flag(message.payload.is_bytes(), BYTES),
+            flags: flag(message.redelivered, REDELIVERED) | flag(is_apart(message.payload), APART),
         };
         batch.join_run(common, message.from, message.request);
         batch.has_one_way |= message.request.is_none();
@@ -169,7 +188,7 @@ impl Batches {
         let batch = self.current();
         let code = if outcome.is_ok() { Code::Answer } else { Code::Failure };
         let (Ok(payload) | Err(payload)) = outcome;
-        let flags = if payload.is_bytes() { BYTES } else { 0 };
+        let flags = if is_apart(payload) { APART } else { 0 };
         batch.join_run(Common { code, session: SessionId(0), command: CommandId(0), flags }, "", Some(request));
         batch.payload(payload);
     }
@@ -286,20 +305,25 @@ impl Batch {
                 self.text.push(b',');
                 self.text.extend_from_slice(text);
             }
-            Payload::Bytes(bytes) => self.keep(Bytes { memory: Arc::new(bytes.to_vec()), start: 0 }),
-            Payload::Shared(memory, start) => self.keep(Bytes { memory: Arc::clone(memory), start }),
+            Payload::Text(text, memory) => self.keep(Part::of(text, memory, true)),
+            Payload::Bytes(bytes) => self.keep(Part::of(bytes, None, false)),
+            Payload::Shared(memory, start) => self.keep(Part::of(&memory[start..], Some(memory), false)),
         }
     }
 
-    fn keep(&mut self, bytes: Bytes) {
-        self.number(self.buffers.len() as u64);
-        self.buffers.push(bytes);
+    fn keep(&mut self, part: Part) {
+        self.number(self.parts.len() as u64);
+        self.parts.push(part);
     }
 
     fn error(&mut self, error: &crate::error::Error) {
         self.string(error.code().as_str());
         self.string(error.message());
     }
+}
+
+fn is_apart(payload: Payload<'_>) -> bool {
+    !matches!(payload, Payload::Json(_))
 }
 
 #[cfg(test)]
@@ -338,8 +362,12 @@ mod tests {
             )
         );
         assert_eq!(
-            (batch.buffers, batch.receipts.len(), batch.closed),
-            ([vec![1, 2], vec![3]].map(|bytes| Bytes { memory: Arc::new(bytes), start: 0 }).into(), 1, true)
+            (batch.parts, batch.receipts.len(), batch.closed),
+            (
+                [vec![1, 2], vec![3]].map(|bytes| Part { memory: Arc::new(bytes), start: 0, is_text: false }).into(),
+                1,
+                true
+            )
         );
         assert!(batches.take().is_none());
     }

@@ -72,6 +72,7 @@ impl NativeServer {
             slow_consumer_limit: options.slow_consumer_limit as usize,
             resume_timeout: milliseconds(options.resume_timeout),
             close_timeout: milliseconds(options.close_timeout),
+            parses_texts: true,
         });
         server.verbose = options.verbose;
         let id = add(env, &options, server, Role::Server)?;
@@ -124,6 +125,16 @@ impl NativeServer {
         }
     }
 
+    /// A large text from this session is no JSON.
+    #[napi]
+    pub fn distrust(&self, session: u32) {
+        if let Some(instance) = environment::instance(self.id)
+            && let Some(server) = instance.server()
+        {
+            server.with(|server, events| server.distrust(SessionId(session), Instant::now(), events));
+        }
+    }
+
     /// Whether a client is there.
     #[napi]
     pub fn is_reachable(&self, session: u32) -> bool {
@@ -158,6 +169,7 @@ impl NativeClient {
             trust: options.trust(),
             limit: options.max_message_size as usize,
             close_timeout: milliseconds(options.close_timeout),
+            parses_texts: true,
         });
         client.verbose = options.verbose;
         let id = add(env, &options, client, Role::Client)?;
@@ -223,6 +235,16 @@ impl NativeClient {
             && let Some(client) = instance.client()
         {
             client.with(|client, events| client.disconnect(Instant::now(), events));
+        }
+    }
+
+    /// A large text from the server is no JSON.
+    #[napi]
+    pub fn distrust(&self) {
+        if let Some(instance) = environment::instance(self.id)
+            && let Some(client) = instance.client()
+        {
+            client.with(|client, events| client.distrust(Instant::now(), events));
         }
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::batch::Bytes;
+use super::batch::Part;
 use super::endpoint::{Endpoint, LoopEndpoint};
 use super::environment::Environment;
 use super::event_loop::TargetSocket;
@@ -163,7 +163,7 @@ impl Instance {
                     // Nobody waits for these acknowledgements, so they may travel with the answers.
                     either!(self, endpoint => endpoint.handled(&mut batch));
                 }
-                self.dispatch(&batch.text, std::mem::take(&mut batch.buffers));
+                self.dispatch(&batch.text, std::mem::take(&mut batch.parts));
                 let closed = batch.closed;
                 either!(self, endpoint => endpoint.handled(&mut batch));
                 either!(self, endpoint => endpoint.recycle(batch));
@@ -252,13 +252,13 @@ impl Instance {
         }
     }
 
-    fn dispatch(&self, text: &[u8], buffers: Vec<Bytes>) {
+    fn dispatch(&self, text: &[u8], parts: Vec<Part>) {
         let Some(callback) = self.callback.borrow().clone() else { return };
         let env = self.environment.env;
         env.scope(|| {
-            let buffers = if buffers.is_empty() { env.undefined() } else { env.buffers(buffers) };
-            if let (Some(text), Some(buffers)) = (env.string(text), buffers) {
-                callback.call(&[text, buffers]);
+            let parts = if parts.is_empty() { env.undefined() } else { env.parts(parts) };
+            if let (Some(text), Some(parts)) = (env.string(text), parts) {
+                callback.call(&[text, parts]);
             }
         });
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use super::batch::Bytes;
+use super::batch::Part;
 
 /// From this size on, a Buffer keeps the memory of its bytes instead of copying them.
 const LARGE: usize = 64 * 1024;
@@ -102,24 +102,28 @@ impl Env {
         (status == sys::Status::napi_ok).then_some(Value(value))
     }
 
-    /// An array of Buffers.
-    pub(super) fn buffers(self, buffers: Vec<Bytes>) -> Option<Value> {
+    /// An array of strings and Buffers.
+    pub(super) fn parts(self, parts: Vec<Part>) -> Option<Value> {
         let mut array = ptr::null_mut();
         // SAFETY: as in `uv_loop`.
         unsafe {
-            if sys::napi_create_array_with_length(self.0, buffers.len(), &raw mut array) != sys::Status::napi_ok {
+            if sys::napi_create_array_with_length(self.0, parts.len(), &raw mut array) != sys::Status::napi_ok {
                 return None;
             }
-            for (index, bytes) in (0..).zip(buffers) {
-                sys::napi_set_element(self.0, array, index, self.buffer(bytes)?.0);
+            for (index, part) in (0..).zip(parts) {
+                let value = if part.is_text { self.string(part.content()) } else { self.buffer(part) };
+                // There are texts too long for a string: their place stays empty.
+                if let Some(value) = value {
+                    sys::napi_set_element(self.0, array, index, value.0);
+                }
             }
         }
         Some(Value(array))
     }
 
     /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in, if nobody else has it.
-    fn buffer(self, bytes: Bytes) -> Option<Value> {
-        let Bytes { memory, start } = bytes;
+    fn buffer(self, part: Part) -> Option<Value> {
+        let Part { memory, start, .. } = part;
         let length = memory.len() - start;
         let mut memory = match Arc::try_unwrap(memory) {
             // Typed arrays of any kind may be laid over it.

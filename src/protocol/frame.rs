@@ -20,6 +20,9 @@ pub const LENGTH: usize = 4;
 /// The longest name or command, in bytes.
 pub const MAX_NAME: usize = u16::MAX as usize;
 
+/// From this size on, in bytes, a JSON text is worth being parsed by itself, which is its check too.
+pub const LARGE_TEXT: usize = 1000;
+
 /// What a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -134,12 +137,14 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
     /// The memory that the payload is the end of, where that may be kept instead of a copy.
     pub memory: Option<&'a Arc<Vec<u8>>>,
+    /// Whether the payload is a large JSON text, of which nothing is known but that it is UTF-8.
+    pub unchecked: bool,
 }
 
 impl<'a> Frame<'a> {
     /// A frame that has an id and nothing else.
     pub fn bare(kind: Kind, id: u64) -> Frame<'static> {
-        Frame { kind, flags: Flags::default(), id, name: "", command: "", payload: b"", memory: None }
+        Frame { kind, flags: Flags::default(), id, name: "", command: "", payload: b"", memory: None, unchecked: false }
     }
 
     /// Its size on the wire, in bytes.
@@ -150,13 +155,7 @@ impl<'a> Frame<'a> {
     /// Appends it to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.reserve(self.size());
-        self.encode_header(self.payload.len(), out);
-        out.extend_from_slice(self.payload);
-    }
-
-    /// Appends all but the payload, of which `payload` bytes will follow.
-    pub fn encode_header(&self, payload: usize, out: &mut Vec<u8>) {
-        let length = HEADER - LENGTH + self.name.len() + self.command.len() + payload;
+        let length = self.size() - LENGTH;
         let mut header = [0; HEADER];
         header[0..4].copy_from_slice(&(length as u32).to_le_bytes());
         header[4] = self.kind as u8;
@@ -167,20 +166,32 @@ impl<'a> Frame<'a> {
         out.extend_from_slice(&header);
         out.extend_from_slice(self.name.as_bytes());
         out.extend_from_slice(self.command.as_bytes());
+        out.extend_from_slice(self.payload);
     }
 
     /// Reads a whole frame, its length included, and checks all of it: a payload that is not one JSON value
     /// could otherwise end early and pass for more once it is joined to others.
     pub fn decode(bytes: &'a [u8]) -> Result<Frame<'a>, ProtocolError> {
         let frame = Frame::decode_trusted(bytes)?;
-        let has_json = !matches!(
-            frame.kind,
-            Kind::Void | Kind::Acknowledgement | Kind::Discover | Kind::Cancel | Kind::Goodbye | Kind::Padding
-        ) && !frame.flags.contains(Flags::BYTES);
-        if has_json && !super::json::is_one_value(frame.payload) {
-            return Err(ProtocolError::InvalidPayload);
-        }
+        frame.check_payload()?;
         Ok(frame)
+    }
+
+    /// As [`Frame::decode`], but leaves large texts [`unchecked`](Frame::unchecked), for whoever parses each by itself.
+    pub fn decode_leaving_texts(bytes: &'a [u8]) -> Result<Frame<'a>, ProtocolError> {
+        let frame = Frame::decode_trusted(bytes)?;
+        let unchecked = frame.payload.len() >= LARGE_TEXT && frame.has_text();
+        if unchecked {
+            std::str::from_utf8(frame.payload).map_err(|_| ProtocolError::InvalidPayload)?;
+        } else {
+            frame.check_payload()?;
+        }
+        Ok(Frame { unchecked, ..frame })
+    }
+
+    /// Checks what was left unchecked.
+    pub fn check(&self) -> Result<(), ProtocolError> {
+        if self.unchecked { self.check_payload() } else { Ok(()) }
     }
 
     /// Reads a whole frame whose payload has been checked before, as those of our own queue.
@@ -202,7 +213,23 @@ impl<'a> Frame<'a> {
             command: std::str::from_utf8(command).map_err(|_| ProtocolError::InvalidText)?,
             payload,
             memory: None,
+            unchecked: false,
         })
+    }
+
+    fn check_payload(&self) -> Result<(), ProtocolError> {
+        if self.has_text() && !super::json::is_one_value(self.payload) {
+            return Err(ProtocolError::InvalidPayload);
+        }
+        Ok(())
+    }
+
+    /// Whether the payload has to be one JSON value.
+    fn has_text(&self) -> bool {
+        !matches!(
+            self.kind,
+            Kind::Void | Kind::Acknowledgement | Kind::Discover | Kind::Cancel | Kind::Goodbye | Kind::Padding
+        ) && !self.flags.contains(Flags::BYTES)
     }
 }
 
@@ -245,18 +272,34 @@ mod tests {
     #[test]
     fn a_frame_comes_back_as_it_was_written() {
         let frame = Frame {
-            kind: Kind::Request,
             flags: Flags::REDELIVERED,
-            id: u64::MAX - 1,
             name: "žluť",
             command: "double",
             payload: b"{\"a\":[1,2]}",
-            memory: None,
+            ..Frame::bare(Kind::Request, u64::MAX - 1)
         };
         let mut bytes = Vec::new();
         frame.encode(&mut bytes);
         assert_eq!(frame_size(&bytes), Some(bytes.len()));
         assert_eq!(Frame::decode(&bytes), Ok(frame));
+    }
+
+    #[test]
+    fn a_large_text_may_be_left_to_be_checked_later() {
+        let bytes_of = |payload: &[u8]| {
+            let mut bytes = Vec::new();
+            Frame { payload, ..Frame::bare(Kind::Send, 0) }.encode(&mut bytes);
+            bytes
+        };
+        let (small, large) = (b"1,2".to_vec(), [vec![b' '; LARGE_TEXT], b"1,2".to_vec()].concat());
+        let refused = Err(ProtocolError::InvalidPayload);
+        assert_eq!(Frame::decode_leaving_texts(&bytes_of(&small)), refused);
+        assert_eq!(Frame::decode(&bytes_of(&large)), refused);
+        let wire = bytes_of(&large);
+        let left = Frame::decode_leaving_texts(&wire).unwrap();
+        assert!(left.unchecked && left.check().is_err());
+        let no_text = [vec![b' '; LARGE_TEXT], vec![0xff]].concat();
+        assert_eq!(Frame::decode_leaving_texts(&bytes_of(&no_text)), refused);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub struct Inbox {
     /// A large frame, which has been given out.
     large: Option<Arc<Vec<u8>>>,
     limit: usize,
+    leaves_texts: bool,
 }
 
 /// A frame that has been read to its end.
@@ -32,22 +33,30 @@ pub struct Inbox {
 pub struct Whole<'a> {
     bytes: &'a [u8],
     memory: Option<&'a Arc<Vec<u8>>>,
+    leaves_texts: bool,
 }
 
 impl<'a> Whole<'a> {
-    /// Reads it, see [`Frame::decode`].
+    /// Reads it, see [`Frame::decode`] and [`Inbox::leaving_texts`].
     ///
     /// # Errors
     /// What it says is not allowed.
     pub fn decode(self) -> Result<Frame<'a>, ProtocolError> {
-        Ok(Frame { memory: self.memory, ..Frame::decode(self.bytes)? })
+        let decode = if self.leaves_texts { Frame::decode_leaving_texts } else { Frame::decode };
+        Ok(Frame { memory: self.memory, ..decode(self.bytes)? })
     }
 }
 
 impl Inbox {
     /// For messages of at most `limit` bytes.
     pub fn new(limit: usize) -> Inbox {
-        Inbox { partial: Vec::new(), start: 0, complete: false, large: None, limit }
+        Inbox { partial: Vec::new(), start: 0, complete: false, large: None, limit, leaves_texts: false }
+    }
+
+    /// The same; if `leaves`, its frames are decoded with [`Frame::decode_leaving_texts`].
+    #[must_use]
+    pub fn leaving_texts(self, leaves: bool) -> Inbox {
+        Inbox { leaves_texts: leaves, ..self }
     }
 
     /// Takes the first whole frame out of `bytes`, together with what is left from the reads before. `None`
@@ -63,7 +72,7 @@ impl Inbox {
                 Some(size) => {
                     let (frame, rest) = bytes.split_at(size);
                     *bytes = rest;
-                    return Ok(Some(Whole { bytes: frame, memory: None }));
+                    return Ok(Some(Whole { bytes: frame, memory: None, leaves_texts: self.leaves_texts }));
                 }
                 None => {
                     self.start = 0;
@@ -94,10 +103,12 @@ impl Inbox {
         }
         if size >= LARGE {
             let memory = self.large.insert(Arc::new(std::mem::take(&mut self.partial)));
-            return Ok(Some(Whole { bytes: &memory[self.start..], memory: Some(memory) }));
+            let bytes = &memory[self.start..];
+            return Ok(Some(Whole { bytes, memory: Some(memory), leaves_texts: self.leaves_texts }));
         }
         self.complete = true;
-        Ok(Some(Whole { bytes: &self.partial[self.start..], memory: None }))
+        let bytes = &self.partial[self.start..];
+        Ok(Some(Whole { bytes, memory: None, leaves_texts: self.leaves_texts }))
     }
 
     /// Where the rest of a large frame may be read to, without a copy in between. It has room for that rest and

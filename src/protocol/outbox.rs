@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::ProtocolError;
-use super::frame::{self, Flags, Frame, HEADER, Kind};
+use super::frame::{self, Flags, Frame, Kind};
 
 /// Capacity of a chunk that many small frames share. A larger frame has a chunk of its own.
 const CHUNK: usize = 64 * 1024;
@@ -45,17 +45,6 @@ impl Outbox {
     pub fn push_encoded(&mut self, bytes: &[u8]) {
         self.tail(bytes.len()).extend_from_slice(bytes);
         self.grown(bytes.len(), frame::kind_of(bytes));
-    }
-
-    /// Appends a frame whose payload `fill` writes, `size` bytes of it, straight into the queue.
-    pub fn push_with(&mut self, header: &Frame<'_>, size: usize, fill: impl FnOnce(&mut Vec<u8>)) {
-        let total = HEADER + header.name.len() + header.command.len() + size;
-        let tail = self.tail(total);
-        let start = tail.len();
-        header.encode_header(size, tail);
-        fill(tail);
-        debug_assert_eq!(tail.len(), start + total, "fill wrote another size than it said");
-        self.grown(total, header.kind);
     }
 
     /// The next bytes to write, in one piece; empty when everything has been written.

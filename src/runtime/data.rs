@@ -77,7 +77,7 @@ impl Data {
 impl From<Payload<'_>> for Data {
     fn from(payload: Payload<'_>) -> Data {
         Data(match payload {
-            Payload::Json(text) => Form::Json(text.to_vec()),
+            Payload::Json(text) | Payload::Text(text, _) => Form::Json(text.to_vec()),
             bytes => Form::Bytes(bytes.content().to_vec()),
         })
     }

@@ -137,6 +137,7 @@ impl ClientBuilder {
             trust: self.common.trust(),
             limit: self.common.max_message_size,
             close_timeout: self.common.close_timeout,
+            parses_texts: false,
         };
         Client::start(options, MODE, self.common.handlers)
     }
@@ -219,6 +220,7 @@ impl ServerBuilder {
             slow_consumer_limit: self.slow_consumer_limit,
             resume_timeout: self.resume_timeout,
             close_timeout: self.common.close_timeout,
+            parses_texts: false,
         };
         Server::start(options, self.mode, self.common.handlers)
     }

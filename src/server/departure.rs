@@ -7,10 +7,23 @@ use super::session::{Session, Wire};
 use super::{Connection, RECONNECTS_WITHIN, Server, Timer, Timers};
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
 use crate::narration::narrate;
+use crate::protocol::ProtocolError;
 use crate::protocol::channel::Channel;
 use crate::protocol::frame::{Frame, Kind};
 
 impl Server {
+    /// Ends the connection of a client that does not follow the protocol.
+    pub(super) fn fail(
+        &mut self,
+        connection: ConnectionId,
+        error: &ProtocolError,
+        now: Instant,
+        events: &mut dyn Events,
+    ) {
+        narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client sent {error}");
+        self.drop_connection(connection, now, events);
+    }
+
     /// Ends a connection of which the driver does not know yet that it has ended.
     pub(super) fn drop_connection(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         self.actions.push_back(Action::Close(connection));

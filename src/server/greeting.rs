@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::legacy::Legacy;
 use super::session::{Session, Wire};
-use super::{Connection, Server, Timer};
+use super::{Connection, Options, Server, Timer};
 use crate::commands;
 use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, SessionId};
@@ -181,7 +181,7 @@ impl Server {
         let (key, limit, wire) = match hello {
             Some(hello) => {
                 self.welcome(&name, &uuid, false, 0, &mut channel);
-                self.connections.insert(connection, frames(id, channel, own));
+                self.connections.insert(connection, frames(id, channel, &self.options));
                 let limit = own.min(usize::try_from(hello.limit).unwrap_or(usize::MAX));
                 (Some(hello.session), limit, Wire::Frames(connection))
             }
@@ -261,7 +261,7 @@ impl Server {
         session.wire = Wire::Frames(connection);
         let (name, uuid, received) = (session.name.clone(), session.uuid.clone(), session.link.received());
         self.welcome(&name, &uuid, resumed, received, &mut channel);
-        self.connections.insert(connection, frames(id, channel, self.options.limit));
+        self.connections.insert(connection, frames(id, channel, &self.options));
         self.dirty.add(connection);
         self.session_connected(id, events);
     }
@@ -284,6 +284,7 @@ impl Server {
     }
 }
 
-fn frames(id: SessionId, welcome: Channel, limit: usize) -> Connection {
-    Connection::Frames { session: id, welcome, inbox: Inbox::new(limit) }
+fn frames(id: SessionId, welcome: Channel, options: &Options) -> Connection {
+    let inbox = Inbox::new(options.limit).leaving_texts(options.parses_texts);
+    Connection::Frames { session: id, welcome, inbox }
 }

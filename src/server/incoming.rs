@@ -71,6 +71,9 @@ impl Server {
         if self.closing && session.refuses(frame.kind) {
             return Ok(());
         }
+        if is_passed_on(frame) {
+            frame.check()?;
+        }
         if !session.refusing {
             session.link.count(frame.kind);
         }
@@ -129,4 +132,9 @@ impl Server {
         // A struct of strings has no way to fail.
         serde_json::to_vec(&Discovered { clients, command_handlers: self.commands.names() }).unwrap_or_default()
     }
+}
+
+/// Whether it is for another client, which must not be troubled with what should not have come here.
+fn is_passed_on(frame: &Frame<'_>) -> bool {
+    frame.kind != Kind::Send && !(frame.kind == Kind::Request && frame.name.is_empty())
 }

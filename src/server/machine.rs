@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::{Connection, Server, Timer};
 use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
-use crate::narration::narrate;
 
 impl Machine for Server {
     fn next_action(&mut self) -> Option<Action> {
@@ -46,8 +45,7 @@ impl Machine for Server {
 
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
         if let Err(error) = self.read(connection, bytes, now, events) {
-            narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client sent {error}");
-            self.drop_connection(connection, now, events);
+            self.fail(connection, &error, now, events);
         }
         if self.closing {
             self.close_step(false, now, events);

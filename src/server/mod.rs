@@ -23,6 +23,7 @@ use crate::domain::Domain;
 use crate::error::{self, Code, Error};
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Payload, SessionId};
 use crate::narration::narrate;
+use crate::protocol::ProtocolError;
 use crate::protocol::channel::Channel;
 use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::inbox::Inbox;
@@ -61,6 +62,9 @@ pub struct Options {
     pub resume_timeout: Duration,
     /// How long [`Server::close`] waits for clients to read.
     pub close_timeout: Duration,
+    /// Whether the application parses each large JSON text by itself, and calls [`Server::distrust`] where it can't. If so, it
+    /// gets these unchecked, as [`Payload::Text`](crate::machine::Payload::Text).
+    pub parses_texts: bool,
 }
 
 /// A server.
@@ -276,6 +280,13 @@ impl Server {
     pub fn disconnect(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
         if let Some(connection) = self.sessions.get(&id).and_then(|session| session.connections().next()) {
             self.drop_connection(connection, now, events);
+        }
+    }
+
+    /// What a client sent is no JSON, see [`Options::parses_texts`]: its connection fails.
+    pub fn distrust(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+        if let Some(connection) = self.sessions.get(&id).and_then(|session| session.connections().next()) {
+            self.fail(connection, &ProtocolError::InvalidPayload, now, events);
         }
     }
 

@@ -70,6 +70,7 @@ pub(crate) fn server_options() -> server::Options {
         slow_consumer_limit: 1 << 30,
         resume_timeout: Duration::from_secs(60),
         close_timeout: Duration::from_secs(5),
+        parses_texts: false,
     }
 }
 
@@ -80,6 +81,7 @@ pub(crate) fn client_options(name: &str) -> client::Options {
         trust: trust(),
         limit: 1 << 20,
         close_timeout: Duration::from_secs(5),
+        parses_texts: false,
     }
 }
 
