@@ -17,14 +17,16 @@ function heading({ machine, run }) {
   ].join('\n')
 }
 
-function limits({ limit }) {
-  if (!limit) return ''
-  const { spin, block, stream } = limit
+function limits({ limit: { spin, block, stream, unsent } }) {
+  const line = (caption, figure, unit) =>
+    figure ? [`  ${caption.padEnd(21)}  ${number(figure.median)} ${unit}`] : []
   return [
-    'A bare Unix socket, in C',
-    ...(spin ? [`  round trip, spinning   ${number(spin.median)} µs`] : []),
-    `  round trip, blocking   ${number(block.median)} µs`,
-    `  streaming              ${number(stream.median)} MB/s`,
+    ...(block ? ['A bare Unix socket, in C'] : []),
+    ...line('round trip, spinning', spin, 'µs'),
+    ...line('round trip, blocking', block, 'µs'),
+    ...line('streaming', stream, 'MB/s'),
+    'One-way messages made and not sent: objects, JSON, and a promise each',
+    ...line('', unsent, 'messages/s'),
     '',
     '',
   ].join('\n')

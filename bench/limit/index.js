@@ -4,23 +4,35 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 
+const { pinned } = require('../machine')
 const { summary } = require('../statistics')
 
 const SOURCE = path.join(__dirname, 'limit.c')
 const PROGRAM = path.join(__dirname, 'limit')
+const UNSENT = path.join(__dirname, 'unsent.js')
 const MB = 1024 * 1024
 
-// What the machine allows: a program in C on a bare socket, built when it is first needed. Without
-// a compiler, or elsewhere than on Linux, nothing.
-function measure({ server, client }, { quick, rounds }) {
+// What the machine allows: a bare socket, and a program that sends nothing of what it makes.
+function measure(places, how) {
+  return { ...socket(places, how), unsent: unsent(places, how) }
+}
+
+function unsent({ client }, { quick, rounds }) {
+  const messages = String(quick ? 100_000 : 1_000_000)
+  const command = pinned(client, [process.execPath, '--expose-gc', UNSENT, messages])
+  return summary(Array.from({ length: rounds }, () => run(command).rate))
+}
+
+// A program in C, built when it is first needed. Without a compiler, or elsewhere than on Linux, nothing.
+function socket({ server, client }, { quick, rounds }) {
   if (process.platform !== 'linux' || !build()) return undefined
   const trips = quick ? 20_000 : 200_000
   const bytes = (quick ? 256 : 2048) * MB
   const cpus = [client, server]
   const samples = Array.from({ length: rounds }, () => ({
-    spin: server === client ? undefined : run('spin', trips, ...cpus).p50 / 1000,
-    block: run('block', trips / 4, ...cpus).p50 / 1000,
-    stream: run('stream', bytes, MB, ...cpus).bytes / MB,
+    spin: server === client ? undefined : run([PROGRAM, 'spin', trips, ...cpus]).p50 / 1000,
+    block: run([PROGRAM, 'block', trips / 4, ...cpus]).p50 / 1000,
+    stream: run([PROGRAM, 'stream', bytes, MB, ...cpus]).bytes / MB,
   }))
   const of = key => (samples[0][key] === undefined ? undefined : summary(samples.map(sample => sample[key])))
   return { spin: of('spin'), block: of('block'), stream: of('stream') }
@@ -33,8 +45,8 @@ function build() {
   )
 }
 
-function run(...words) {
-  const { stdout, stderr, status } = spawnSync(PROGRAM, words.map(String), { encoding: 'utf8' })
+function run([program, ...words]) {
+  const { stdout, stderr, status } = spawnSync(program, words.map(String), { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
   return JSON.parse(stdout)
 }

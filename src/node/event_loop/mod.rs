@@ -67,7 +67,7 @@ pub(super) struct EventLoop {
     cap: Cell<Duration>,
     /// When the loop began to wait.
     waiting: Cell<Option<Instant>>,
-    /// The connection that was read last.
+    /// The connection that was read last, if it was the only one.
     hot: Cell<Option<Token>>,
 }
 
@@ -213,6 +213,10 @@ impl EventLoop {
             if !touched.iter().any(|other| Rc::ptr_eq(other, &instance)) {
                 touched.push(instance);
             }
+        }
+        if notices.len() > 1 {
+            // None is likelier than the others to be read next.
+            self.hot.set(None);
         }
         for instance in touched {
             instance.turn();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{EventLoop, Target, TargetSocket, environment};
 use crate::io::Progress;
 
-/// While polling, every so many looks at one connection all others and the rest of the loop are looked at.
+/// While polling, every so many looks at one connection all others are looked at, and the rest of the loop is.
 const LOOK_AT_OTHERS: u32 = 16;
 
 /// Two looks so far apart had something in between: looking takes about a microsecond.
@@ -90,13 +90,12 @@ impl EventLoop {
                 return Spin::Hit;
             }
             looks += 1;
-            if looks.is_multiple_of(LOOK_AT_OTHERS) {
-                if self.serve_all(&self.select()) {
-                    return Spin::Hit;
-                }
-                if self.uv.is_ready() {
-                    return Spin::Others;
-                }
+            let is_turn_of_others = looks.is_multiple_of(LOOK_AT_OTHERS);
+            if (is_turn_of_others || self.hot.get().is_none()) && self.serve_all(&self.select()) {
+                return Spin::Hit;
+            }
+            if is_turn_of_others && self.uv.is_ready() {
+                return Spin::Others;
             }
         }
     }

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+
+'use strict'
+
+// What one-way messages cost a program before anything is sent: the objects, their JSON, and a promise for each that is
+// awaited in the end, as traffic/send.js does it. No library that gives such promises can send faster.
+//   node --expose-gc unsent.js MESSAGES      messages a second
+
+const { now, nextTurn } = require('../clock')
+const { small } = require('../traffic/message')
+
+const PER_TURN = 1000
+
+async function make(count) {
+  const promises = []
+  let size = 0
+  const start = now()
+  for (let made = 0; made < count; ) {
+    const resolves = []
+    for (const end = Math.min(made + PER_TURN, count); made < end; made++) {
+      size += JSON.stringify(small(made)).length
+      promises.push(new Promise(resolve => resolves.push(resolve)))
+    }
+    await nextTurn()
+    for (const resolve of resolves) resolve()
+  }
+  for (const promise of promises) await promise
+  return { size, rate: (count / (now() - start)) * 1000 }
+}
+
+async function main() {
+  const count = Number(process.argv[2])
+  await make(count / 10) // compiled by then
+  process.stdout.write(JSON.stringify(await make(count)))
+}
+
+main()
