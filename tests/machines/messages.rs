@@ -2,8 +2,8 @@
 
 use ipcio::client::{self, Outgoing};
 use ipcio::error::Code;
-use ipcio::machine::Payload;
-use ipcio::protocol::frame::{Frame, Kind};
+use ipcio::machine::{Event, Payload};
+use ipcio::protocol::frame::{Frame, Kind, LARGE_TEXT};
 use ipcio::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
@@ -170,6 +170,50 @@ fn what_the_receiver_does_not_take_fails_its_delivery() {
     world.flush(Side::Server);
     world.settle();
     assert_eq!(failures(&world.take(carol)), [failure(2, Code::MessageTooLarge)]);
+}
+
+#[test]
+fn whoever_parses_large_texts_gets_them_unchecked_and_nobody_else_does() {
+    let mut world = with_server(server::Options { parses_texts: true, ..server_options() });
+    let alice = 0;
+    let large = format!("{}1,2", " ".repeat(LARGE_TEXT));
+    for (kind, name, given) in [(Kind::Send, "", true), (Kind::Request, "", true), (Kind::Emit, "bob", false)] {
+        world.take_server();
+        world.take(alice);
+        world.send(alice, kind, name, u64::from(kind == Kind::Request), &large);
+        let said = world.take_server();
+        assert_eq!(messages(&said), if given { vec![(large.as_str(), false)] } else { vec![] }, "{kind:?}");
+        if let Some(Said::Message { session, .. }) = said.first() {
+            let session = *session;
+            let now = world.now;
+            world.server().distrust(session, now, &mut |_: Event<'_>| ());
+            world.flush(Side::Server);
+            world.settle();
+        }
+        assert_eq!(world.take(alice), [Said::Disconnected], "{kind:?}");
+        assert_eq!(messages(&world.take(1)), []);
+        world.restart_client(alice);
+        world.settle();
+    }
+}
+
+#[test]
+fn a_client_leaves_a_server_that_it_distrusts_and_comes_back() {
+    let mut world = World::with_options(1, server_options());
+    let alice = world.client_with(client::Options { parses_texts: true, ..client_options("alice") });
+    world.settle();
+    let large = format!("{}1,2", " ".repeat(LARGE_TEXT));
+    world.server().emit("alice", COMMAND, Payload::Json(large.as_bytes()), None).unwrap();
+    world.flush(Side::Server);
+    world.settle();
+    let said = world.take(alice);
+    assert_eq!(messages(&said), [(large.as_str(), false)]);
+    let now = world.now;
+    let mut left = Vec::new();
+    world.clients[alice].distrust(now, &mut |event: Event<'_>| left.push(Said::from(event)));
+    assert_eq!(left, [Said::Disconnected]);
+    world.wait(SECOND);
+    assert!(world.clients[alice].is_connected());
 }
 
 #[test]

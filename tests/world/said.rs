@@ -37,7 +37,7 @@ pub(crate) enum Said {
 impl From<Event<'_>> for Said {
     fn from(event: Event<'_>) -> Said {
         let text = |payload: Payload<'_>| match payload {
-            Payload::Json(text) => String::from_utf8(text.to_vec()).unwrap(),
+            Payload::Json(text) | Payload::Text(text, _) => String::from_utf8(text.to_vec()).unwrap(),
             bytes => format!("{:?}", bytes.content()),
         };
         match event {
