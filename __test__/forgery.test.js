@@ -181,7 +181,7 @@ test('a server whose large answers and messages are no JSON loses its clients, a
   for (let asked = 0; asked < forged.length; asked++) {
     const left = once(client, 'disconnect')
     const answer = client.deliver('anything')
-    await assert.rejects(within(answer, 'the answer'), { code: 'ERR_IPC_INVALID_ANSWER' })
+    await assert.rejects(within(answer, 'the answer'), { code: 'ERR_IPC_INVALID_JSON' })
     await within(left, 'the client to leave')
   }
   assert.deepEqual(words.all, forged.fill('good'))

@@ -13,24 +13,23 @@ const MESSAGE = 0
 const ANSWER = 1
 const FAILURE = 2
 const SETTLED = 3
-/** The session of a client: its server. */
-const SERVER = 0
-
 /** How many entries the other kinds have, by kind. */
 const LENGTHS = [0, 0, 0, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1]
 
 const REDELIVERED = 1
 const APART = 2
 
+/** The session of a client: its server. */
+const SERVER = 0
+
 /** Stands for a text that is no JSON. */
 const INVALID = Symbol('invalid')
 
-/** What a delivery fails with whose answer is one. */
-const INVALID_ANSWER = {
+/** What a delivery fails with where the question or the answer is one. */
+const INVALID_JSON = {
   name: 'Error',
-  message: 'The answer is no JSON; see what the other side runs in place of ipcio.',
-  code: 'ERR_IPC_INVALID_ANSWER',
-  remote: false,
+  message: 'What was sent is no JSON; see what runs on the other side in place of ipcio.',
+  code: 'ERR_IPC_INVALID_JSON',
 }
 
 /** The method that `emit` of Server and Client, which sends a message, hides. */
@@ -143,7 +142,7 @@ class Core {
     const end = at + 4 + events[at + 3]
     for (let next = at + 4, request = first; next < end; next++, request++) {
       const data = apart ? this.#parse(parts[events[next]], SERVER) : events[next]
-      if (data === INVALID) this.#listener.answered(request, INVALID_ANSWER, true)
+      if (data === INVALID) this.#listener.answered(request, INVALID_JSON, true)
       else this.#listener.answered(request, data, failed)
     }
     return end
@@ -166,8 +165,11 @@ class Core {
     const end = at + 7 + events[at + 6]
     for (let next = at + 7, request = first; next < end; next++, request += step) {
       const data = apart ? this.#parse(parts[events[next]], session) : events[next]
-      if (data === INVALID) continue
-      this.#call(handler, session, request, new Container(data, peer, from, server, redelivered))
+      if (data !== INVALID) {
+        this.#call(handler, session, request, new Container(data, peer, from, server, redelivered))
+      } else if (request !== 0) {
+        this.#failed(session, request, INVALID_JSON)
+      }
     }
     return end
   }

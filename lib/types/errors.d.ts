@@ -38,10 +38,10 @@ export type ErrorCode =
   | 'ERR_IPC_HANDLER_EXISTS'
   /** A handler on the other side threw something without a code. */
   | 'ERR_IPC_HANDLER_THREW'
-  /** What the server sent as an answer is no JSON: something else than ipcio runs there. */
-  | 'ERR_IPC_INVALID_ANSWER'
   /** An argument or an option is not what it has to be. */
   | 'ERR_IPC_INVALID_ARGUMENT'
+  /** A large answer is no JSON: something else than ipcio runs on the other side. */
+  | 'ERR_IPC_INVALID_JSON'
   /** The message is larger than `maxMessageSize`. */
   | 'ERR_IPC_MESSAGE_TOO_LARGE'
   /** Another client of the domain has this name. */

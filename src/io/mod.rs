@@ -150,6 +150,11 @@ impl<M: Machine, R: Registry> Io<M, R> {
         }
     }
 
+    /// Whether the rest of a large frame is on its way in, or what goes out waits for room.
+    pub fn is_in_bulk(&mut self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|socket| socket.blocked) || self.machine.read_into(id).is_some()
+    }
+
     /// There is room to write.
     pub fn writable(&mut self, id: ConnectionId, now: Instant, events: &mut dyn Events) {
         if let Some(socket) = self.connections.get_mut(&id) {

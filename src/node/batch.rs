@@ -16,7 +16,7 @@ use crate::link::Receipt;
 use crate::machine::{CommandId, Event, Events, Incoming, Payload, SessionId};
 use crate::protocol::json;
 
-/// A batch of this size is closed: JavaScript strings have a limit, and large texts gain nothing.
+/// A batch of this size is closed: JavaScript strings have a limit, and large ones gain nothing.
 const FULL: usize = 1024 * 1024;
 
 /// The room for text that is kept for the next batch.
@@ -57,6 +57,8 @@ pub(super) struct Batch {
     pub(super) text: Vec<u8>,
     /// Payloads that stand apart from the text.
     pub(super) parts: Vec<Part>,
+    /// Their size in bytes.
+    apart: usize,
     /// To be given back when JavaScript has dealt with the batch: the last one of each session is enough.
     pub(super) receipts: Vec<(SessionId, Receipt)>,
     /// Whether the last event says that nothing more will come.
@@ -153,7 +155,7 @@ impl Batches {
 
     /// The batch that an event goes to.
     fn current(&mut self) -> &mut Batch {
-        if self.current.text.len() >= FULL {
+        if self.current.text.len() + self.current.apart >= FULL {
             self.full.push_back(std::mem::take(&mut self.current));
         }
         &mut self.current
@@ -313,6 +315,7 @@ impl Batch {
 
     fn keep(&mut self, part: Part) {
         self.number(self.parts.len() as u64);
+        self.apart += part.content().len();
         self.parts.push(part);
     }
 
@@ -380,5 +383,9 @@ mod tests {
         batches.event(Event::Disconnected);
         let sizes: Vec<_> = std::iter::from_fn(|| batches.take().map(|batch| batch.text.len())).collect();
         assert!(sizes.len() == 2 && sizes[0] > FULL && sizes[1] == 3, "{sizes:?}");
+
+        batches.event(message(7, Payload::Bytes(&vec![0; FULL])));
+        batches.event(Event::Disconnected);
+        assert_eq!(std::iter::from_fn(|| batches.take()).count(), 2);
     }
 }

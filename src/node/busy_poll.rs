@@ -5,7 +5,7 @@
 //! KVM does (Documentation/virt/kvm/halt-polling.rst), with differences that measurements asked for: the window does
 //! not grow step by step, since doubling from nothing never starts, and it closes after two misses, or as soon as
 //! another process was seen to take the CPU, since polling then takes it from the very process whose answer is
-//! awaited.
+//! awaited. It is not asked at all where many connections were read at once, or in the midst of a large message.
 
 use std::time::Duration;
 

@@ -207,6 +207,10 @@ impl Instance {
         on_this_thread!(self, Progress::Drained, io, events => io.readable(id, ended, buffer, now, events))
     }
 
+    pub(super) fn is_in_bulk(&self, id: ConnectionId) -> bool {
+        on_this_thread!(self, false, io, _events => io.is_in_bulk(id))
+    }
+
     pub(super) fn writable(&self, id: ConnectionId, now: Instant) {
         on_this_thread!(self, (), io, events => if io.registry().unblocked(id) {
             io.writable(id, now, events);

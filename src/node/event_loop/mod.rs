@@ -33,6 +33,9 @@ const READY_AT_ONCE: usize = 256;
 /// How many buffers are read from one connection before others have their turn.
 const READ_AT_ONCE: usize = 8;
 
+/// More connections than that with something to read at once are many.
+const FEW: usize = 4;
+
 /// How long nothing is accepted after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -67,7 +70,7 @@ pub(super) struct EventLoop {
     cap: Cell<Duration>,
     /// When the loop began to wait.
     waiting: Cell<Option<Instant>>,
-    /// The connection that was read last, if it was the only one.
+    /// The connection that was read last, unless it was one of many.
     hot: Cell<Option<Token>>,
 }
 
@@ -214,8 +217,7 @@ impl EventLoop {
                 touched.push(instance);
             }
         }
-        if notices.len() > 1 {
-            // None is likelier than the others to be read next.
+        if notices.len() > FEW {
             self.hot.set(None);
         }
         for instance in touched {

@@ -3,12 +3,14 @@
 //! [`BusyPoll`]: crate::node::busy_poll::BusyPoll
 
 use std::ffi::c_void;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::{EventLoop, Target, TargetSocket, environment};
+use super::{EventLoop, Instance, TargetSocket, environment};
 use crate::io::Progress;
+use crate::machine::ConnectionId;
 
-/// While polling, every so many looks at one connection all others are looked at, and the rest of the loop is.
+/// While polling, every so many looks at one connection all others and the rest of the loop are looked at.
 const LOOK_AT_OTHERS: u32 = 16;
 
 /// Two looks so far apart had something in between: looking takes about a microsecond.
@@ -39,7 +41,7 @@ impl EventLoop {
         loop {
             let now = Instant::now();
             let window = self.busy_poll.borrow().window(cap);
-            if window.is_zero() {
+            if window.is_zero() || !self.is_worthwhile() {
                 self.waiting.set(Some(now));
                 return;
             }
@@ -90,21 +92,33 @@ impl EventLoop {
                 return Spin::Hit;
             }
             looks += 1;
-            let is_turn_of_others = looks.is_multiple_of(LOOK_AT_OTHERS);
-            if (is_turn_of_others || self.hot.get().is_none()) && self.serve_all(&self.select()) {
-                return Spin::Hit;
-            }
-            if is_turn_of_others && self.uv.is_ready() {
-                return Spin::Others;
+            if looks.is_multiple_of(LOOK_AT_OTHERS) {
+                if self.serve_all(&self.select()) {
+                    return Spin::Hit;
+                }
+                if self.uv.is_ready() {
+                    return Spin::Others;
+                }
             }
         }
     }
 
+    /// Whether something small may come from one of few connections. What comes from many, or in bulk, keeps the loop
+    /// awake by itself, and costs less the more of it is read at once.
+    fn is_worthwhile(&self) -> bool {
+        self.hot().is_some_and(|(instance, id)| !instance.is_in_bulk(id))
+    }
+
+    /// The connection that was read last.
+    fn hot(&self) -> Option<(Rc<Instance>, ConnectionId)> {
+        let target = self.hot.get().and_then(|token| self.targets.borrow().get(&token).copied())?;
+        let TargetSocket::Connection(id) = target.socket else { return None };
+        Some((environment::instance(target.instance)?, id))
+    }
+
     /// Reads the connection that was read last. Whether there was something.
     fn read_hot(&self, now: Instant) -> bool {
-        let target = self.hot.get().and_then(|token| self.targets.borrow().get(&token).copied());
-        let Some(Target { instance, socket: TargetSocket::Connection(id) }) = target else { return false };
-        let Some(instance) = environment::instance(instance) else { return false };
+        let Some((instance, id)) = self.hot() else { return false };
         match instance.readable(id, false, &mut self.buffer.borrow_mut(), now) {
             Progress::Nothing => return false,
             Progress::Drained => {}
