@@ -4,6 +4,7 @@ const assert = require('node:assert/strict')
 const test = require('node:test')
 const { eventOf, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
+const { Inbox } = require('./support/inbox.js')
 
 const TEXT = 'x'.repeat(10_000)
 
@@ -26,6 +27,24 @@ test('a client that does not read holds up nobody else', async t => {
   assert.equal(await alice.deliver('echo', 'goes on'), 'goes on')
   await child.kill('SIGCONT')
   assert.equal(await within(alice.deliver('slow', 'count', null), 'the slow client'), 1_001)
+})
+
+test('a client that is far behind gets every broadcast, in order, and the last ones too', async t => {
+  const { domain, server, child } = await openStopped(t)
+  const words = new Inbox()
+  await domain.client('fast', { word: words.takeData })
+  const count = 10_000
+  for (let n = 0; n < count; n++) {
+    server.broadcast('word', n)
+    if (n % 10 === 0) await new Promise(setImmediate)
+  }
+  assert.deepEqual(
+    await words.first(count),
+    Array.from({ length: count }, (_, n) => n),
+  )
+  await child.kill('SIGCONT')
+  const alice = await domain.client('alice')
+  assert.equal(await within(alice.deliver('slow', 'count', null), 'the slow client'), count)
 })
 
 test('a client that lets too much pile up is dropped, with an event, and may come back', async t => {

@@ -79,13 +79,21 @@ impl Client {
             Kind::Goodbye => narrate!(self.verbose, "CLIENT GOODBYE", self.options.name, "the server closes"),
             Kind::Send | Kind::Discover => return Err(ProtocolError::Unexpected),
         }
-        if self.link.unreported() >= ACKNOWLEDGE_EVERY {
-            self.dirty = true;
-        } else if frame.kind.is_sequenced() && self.acknowledge_at.is_none() {
-            self.acknowledge_at = Some(now + ACKNOWLEDGE_AFTER);
+        if frame.kind.is_sequenced() {
+            self.acknowledge_soon(now);
         }
         self.close_if_done(now, events);
         Ok(())
+    }
+
+    /// What can be acknowledged is, at once if it is much.
+    pub(super) fn acknowledge_soon(&mut self, now: Instant) {
+        let count = self.link.unreported();
+        if count >= ACKNOWLEDGE_EVERY {
+            self.dirty = true;
+        } else if count > 0 && self.acknowledge_at.is_none() {
+            self.acknowledge_at = Some(now + ACKNOWLEDGE_AFTER);
+        }
     }
 
     /// Calls the handler, if there is one.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, State};
+use super::{ACKNOWLEDGE_EVERY, Client, State};
 use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
 
@@ -111,8 +111,8 @@ impl Machine for Client {
 
     fn handled(&mut self, _: SessionId, receipt: Receipt, now: Instant) {
         self.link.handled(receipt);
-        if self.acknowledge_at.is_none() && self.is_connected() && self.link.unreported() > 0 {
-            self.acknowledge_at = Some(now + ACKNOWLEDGE_AFTER);
+        if self.is_connected() {
+            self.acknowledge_soon(now);
         }
     }
 

@@ -79,7 +79,12 @@ impl Server {
         }
         match frame.kind {
             Kind::Void | Kind::Padding => {}
-            Kind::Acknowledgement => session.link.outbox.acknowledge(frame.id, |_| ())?,
+            Kind::Acknowledgement => {
+                session.link.outbox.acknowledge(frame.id, |_| ())?;
+                if !session.link.outbox.is_written() {
+                    session.connections().for_each(|connection| self.dirty.add(connection));
+                }
+            }
             Kind::Send => self.message(id, frame, None, events),
             Kind::Request if frame.name.is_empty() => self.message(id, frame, Some(frame.id), events),
             Kind::Request => self.relay_request(id, frame, now),

@@ -261,7 +261,7 @@ impl Server {
         check_size(payload, self.options.limit)?;
         narrate!(self.verbose, "SERVER BROADCAST", command, "to {} clients", self.sessions.len());
         let except = except.and_then(|name| self.names.get(name)).copied();
-        self.push_to_all(&Frame { flags, command, payload, ..Frame::bare(Kind::Broadcast, 0) }, except);
+        self.push_to_all(&Frame { flags, command, payload, ..Frame::bare(Kind::Broadcast, 0) }, except, true);
         Ok(())
     }
 

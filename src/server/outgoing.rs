@@ -14,14 +14,18 @@ impl Server {
         queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
     }
 
-    /// Queues a frame for everybody; it is encoded once.
-    pub(super) fn push_to_all(&mut self, frame: &Frame<'_>, except: Option<SessionId>) {
+    /// Queues a frame for everybody; it is encoded once. Where it `may_wait`, it is not written to those who have much to
+    /// read already before there is more of it, or they have dealt with some: many small writes cost both sides more.
+    pub(super) fn push_to_all(&mut self, frame: &Frame<'_>, except: Option<SessionId>, may_wait: bool) {
         let mut bytes = Vec::with_capacity(frame.size());
         frame.encode(&mut bytes);
         for (&id, session) in &mut self.sessions {
             if Some(id) != except && session.is_reachable() && frame.payload.len() <= session.limit {
+                let waits = may_wait && session.is_behind();
                 session.link.outbox.push_encoded(&bytes);
-                queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+                if !waits {
+                    queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+                }
             }
         }
     }

@@ -41,7 +41,8 @@ impl Server {
         narrate!(self.verbose, "SERVER RELAY", frame.command, "from {} to all others", session.name);
         let origin = session.name.clone();
         let outgoing = passed_on(frame, &origin, 0);
-        self.push_to_all(&outgoing, Some(id));
+        // Its sender is told that it was written.
+        self.push_to_all(&outgoing, Some(id), false);
         self.relayed = true;
         if self.parks_for_all(frame, now) {
             self.park(&origin, None, 0, &outgoing);

@@ -7,6 +7,13 @@ use crate::link::Link;
 use crate::machine::ConnectionId;
 use crate::protocol::frame::{self, Kind};
 
+/// A client that has not acknowledged so many frames has enough to do: it acknowledges every 64, so it says long before
+/// it is through how far it is.
+const BEHIND: u64 = 2_000;
+
+/// So many bytes are written to it all the same.
+const WORTH_WRITING: usize = 16 * 1024;
+
 /// A client, connected or expected back.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -49,6 +56,12 @@ impl Session {
             Wire::Frames(_) => true,
             Wire::Legacy(legacy) => legacy.is_connected(),
         }
+    }
+
+    /// Whether the client has much to read before it needs more.
+    pub(super) fn is_behind(&self) -> bool {
+        let outbox = &self.link.outbox;
+        matches!(self.wire, Wire::Frames(_)) && outbox.len() >= BEHIND && outbox.unwritten_size() < WORTH_WRITING
     }
 
     /// Whether messages may be queued for it.

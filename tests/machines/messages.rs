@@ -173,6 +173,35 @@ fn what_the_receiver_does_not_take_fails_its_delivery() {
 }
 
 #[test]
+fn a_client_with_much_to_read_gets_more_when_it_has_dealt_with_some() {
+    let mut world = alice_and_bob();
+    let mut read = Vec::new();
+    for n in 0..2_100 {
+        world.server().broadcast(COMMAND, Payload::Json(n.to_string().as_bytes()), None).unwrap();
+        world.flush(Side::Server);
+        world.settle();
+        read.append(&mut world.take(0));
+    }
+    let numbers = |said: &[Said]| messages(said).iter().map(|(text, _)| text.parse().unwrap()).collect::<Vec<u32>>();
+    assert_eq!(numbers(&read), Vec::from_iter(0..2_000));
+
+    handle(&mut world, Side::Client(0), &read);
+    assert_eq!(numbers(&world.take(0)), Vec::from_iter(2_000..2_100));
+
+    // What is worth a write of its own does not wait, and takes what waits with it.
+    let large = format!("\"{}\"", "x".repeat(20_000));
+    let waiting = messages(&world.take(1)).len();
+    world.server().broadcast(COMMAND, Payload::Json(large.as_bytes()), None).unwrap();
+    world.flush(Side::Server);
+    world.settle();
+    assert_eq!((waiting, messages(&world.take(1)).len()), (2_000, 0));
+    world.server().broadcast(COMMAND, Payload::Json(b"1"), None).unwrap();
+    world.flush(Side::Server);
+    world.settle();
+    assert_eq!(messages(&world.take(1)).len(), 102);
+}
+
+#[test]
 fn whoever_parses_large_texts_gets_them_unchecked_and_nobody_else_does() {
     let mut world = with_server(server::Options { parses_texts: true, ..server_options() });
     let alice = 0;
