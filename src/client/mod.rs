@@ -51,7 +51,7 @@ pub struct Options {
     /// How long [`Client::close`] waits for what is under way.
     pub close_timeout: Duration,
     /// Whether the application parses each large JSON text by itself, and calls [`Client::distrust`] where it can't. If so, it
-    /// gets these unchecked, as [`Payload::Text`](crate::machine::Payload::Text).
+    /// gets these unchecked, as [`Payload::Text`].
     pub parses_texts: bool,
 }
 

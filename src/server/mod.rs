@@ -63,7 +63,7 @@ pub struct Options {
     /// How long [`Server::close`] waits for clients to read.
     pub close_timeout: Duration,
     /// Whether the application parses each large JSON text by itself, and calls [`Server::distrust`] where it can't. If so, it
-    /// gets these unchecked, as [`Payload::Text`](crate::machine::Payload::Text).
+    /// gets these unchecked, as [`Payload::Text`].
     pub parses_texts: bool,
 }
 
