@@ -23,6 +23,10 @@ const ACCEPT_AT_ONCE: usize = 64;
 /// the two sides would take turns: what was read is dealt with, and answered, before more is read.
 pub const READ_BUFFER: usize = 64 * 1024;
 
+/// How much is read after the end of a large frame, in bytes: likely another one begins there, most of which
+/// can then be read to where it belongs.
+const READ_AFTER_LARGE: usize = 4 * 1024;
+
 /// Tells a driver which sockets to watch.
 pub trait Registry {
     /// Watch for something to read.
@@ -66,6 +70,8 @@ struct Socket {
     blocked: bool,
     /// Nothing can be written any more. What the peer wrote before is still read.
     broken: bool,
+    /// The last read was one of the rest of a large frame.
+    was_direct: bool,
 }
 
 impl<M: Machine, R: Registry> Io<M, R> {
@@ -122,12 +128,15 @@ impl<M: Machine, R: Registry> Io<M, R> {
         events: &mut dyn Events,
     ) -> Progress {
         loop {
-            let Some(socket) = self.connections.get(&id) else { return Progress::Nothing };
+            let Some(socket) = self.connections.get_mut(&id) else { return Progress::Nothing };
             let direct = self.machine.read_into(id);
             let is_direct = direct.is_some();
             let (room, result) = match direct {
                 Some(rest) => (rest.capacity() - rest.len(), socket::read_into(&socket.stream, rest)),
-                None => (buffer.len(), socket::read(&socket.stream, buffer)),
+                None => {
+                    let room = if socket.was_direct { buffer.len().min(READ_AFTER_LARGE) } else { buffer.len() };
+                    (room, socket::read(&socket.stream, &mut buffer[..room]))
+                }
             };
             match result {
                 Ok(0) => {
@@ -135,6 +144,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
                     return Progress::Drained;
                 }
                 Ok(count) => {
+                    socket.was_direct = is_direct;
                     let bytes = if is_direct { &[] } else { &buffer[..count] };
                     self.machine.received(id, bytes, now, events);
                     // A short read has emptied the socket, see epoll(7).
@@ -220,7 +230,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
         if self.registry.watch_connection(id, &stream).is_err() {
             return false;
         }
-        self.connections.insert(id, Socket { stream, blocked: false, broken: false });
+        self.connections.insert(id, Socket { stream, blocked: false, broken: false, was_direct: false });
         true
     }
 
