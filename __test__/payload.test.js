@@ -103,6 +103,39 @@ test('bytes arrive as a Buffer', async t => {
   }
 })
 
+test('large Buffers keep their bytes while others come and go, whose memory is given back', async t => {
+  const domain = new Domain(t)
+  const kept = []
+  let most = 0
+  domain.server({
+    take({ data }) {
+      if (data[0] < 10) kept.push(data)
+      most = Math.max(most, process.memoryUsage().external)
+    },
+  })
+  const alice = await domain.client('alice')
+  const before = process.memoryUsage().external
+  const load = Buffer.alloc(1 << 20)
+  for (let n = 0; n < 600; n++) await alice.deliver('take', load.fill(n))
+  assert.equal(kept.length, 30)
+  for (const [index, bytes] of kept.entries()) {
+    assert.ok(bytes.equals(Buffer.alloc(1 << 20, index % 10)), `Buffer ${index}`)
+  }
+  assert.ok(most - before < 300 << 20, `${(most - before) >> 20} MB were held at once`)
+})
+
+test('large and small messages take turns', async t => {
+  const domain = new Domain(t)
+  const inbox = new Inbox()
+  domain.server({ word: inbox.takeData })
+  const alice = await domain.client('alice')
+  const sizes = [300_000, 1, 70_000, 100_000, 5_000, 200_000, 3, 3, 66_000, 1_000_000]
+  const sent = Array.from({ length: 100 }, (_, n) => Buffer.alloc(sizes[n % sizes.length], n))
+  await Promise.all(sent.map(bytes => alice.send('word', bytes)))
+  const arrived = await inbox.first(sent.length)
+  for (const [index, bytes] of arrived.entries()) assert.ok(bytes.equals(sent[index]), `message ${index}`)
+})
+
 test('a string of 100 MB arrives, and comes back', async t => {
   const domain = new Domain(t)
   domain.server({ echo: ({ data }) => data })

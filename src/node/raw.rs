@@ -15,6 +15,9 @@ use super::batch::Part;
 /// From this size on, a Buffer keeps the memory of its bytes instead of copying them.
 const LARGE: usize = 64 * 1024;
 
+/// Up to this size, Buffers are freed by scavenges. Larger ones bring about a full collection each, or nearly so.
+const SCAVENGED: usize = 16 * 1024 * 1024;
+
 /// An environment of Node: a thread with an instance of this addon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Env(sys::napi_env);
@@ -139,12 +142,24 @@ impl Env {
             sys::napi_create_external_buffer(self.0, length, data.cast(), Some(release), owner.cast(), &raw mut value)
         };
         if status == sys::Status::napi_ok {
+            if length <= SCAVENGED {
+                self.allow_scavenge();
+            }
             return Some(Value(value));
         }
         // Some runtimes allow no such Buffers.
         // SAFETY: the owner was not given away.
         let memory = unsafe { Box::from_raw(owner) };
         self.copied_buffer(&memory[start..])
+    }
+
+    /// Lets V8 free Buffers that keep memory of ours with a scavenge. By themselves they only count towards a full
+    /// collection, which takes ten times as long; whether a scavenge will do is asked where V8 allocates memory of
+    /// its own (`Heap::AllocateExternalBackingStore`), so it is made to allocate a little.
+    fn allow_scavenge(self) {
+        let mut value = ptr::null_mut();
+        // SAFETY: as in `uv_loop`; nobody uses the memory.
+        unsafe { sys::napi_create_arraybuffer(self.0, 1, ptr::null_mut(), &raw mut value) };
     }
 
     fn copied_buffer(self, bytes: &[u8]) -> Option<Value> {
