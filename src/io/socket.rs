@@ -11,7 +11,7 @@ use crate::machine::Credentials;
 
 /// What a socket takes before it has to be read, in bytes. With the system's default, large messages wait for
 /// their reader every 200 KB. Where the system allows less it is less.
-const SEND_BUFFER: usize = 512 * 1024;
+const SEND_BUFFER: usize = 1024 * 1024;
 
 /// Connects. A full backlog is an error (`WouldBlock`) like any other: it is tried again later.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
