@@ -110,6 +110,9 @@ int main(int count, char **words) {
   long long amount = atoll(words[2]);
   size_t block = streaming ? (size_t)atoll(words[3]) : 0;
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0) fail("socketpair");
+  // As large as ipcio's: the limit is one of sockets, not of their default settings.
+  int size = 1024 * 1024;
+  for (int i = 0; i < 2; i++) setsockopt(sockets[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   pid_t other = fork();
   if (other < 0) fail("fork");
   pin(atoi(words[count - (other == 0 ? 1 : 2)]));
