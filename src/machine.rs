@@ -5,12 +5,11 @@
 //! rustls: events in, events out.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Error;
 use crate::link::Receipt;
-use crate::protocol::frame::{Flags, Frame};
+use crate::protocol::frame::{Flags, Frame, Memory};
 
 /// A connection, named by the machine; never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,37 +62,34 @@ pub enum Action {
 pub enum Payload<'a> {
     /// JSON text in UTF-8, checked to be one value.
     Json(&'a [u8]),
-    /// A large text in UTF-8 that should be JSON and was not checked to be; and the memory that it is the end of, where
-    /// that may be kept instead of a copy. Only for those who asked for it by an option `parses_texts`.
-    Text(&'a [u8], Option<&'a Arc<Vec<u8>>>),
-    /// Raw bytes.
-    Bytes(&'a [u8]),
-    /// Raw bytes that may be kept without a copy: what stands in this memory from an offset on.
-    Shared(&'a Arc<Vec<u8>>, usize),
+    /// A large text in UTF-8 that should be JSON and was not checked to be, and its [`Memory`]. Only for those who asked
+    /// for it by an option `parses_texts`.
+    Text(&'a [u8], Memory<'a>),
+    /// Raw bytes, and their [`Memory`].
+    Bytes(&'a [u8], Memory<'a>),
 }
 
 impl<'a> Payload<'a> {
     /// The payload of a frame.
     pub(crate) fn of(frame: &Frame<'a>) -> Payload<'a> {
-        match frame.memory {
-            memory if frame.unchecked => Payload::Text(frame.payload, memory),
-            _ if !frame.flags.contains(Flags::BYTES) => Payload::Json(frame.payload),
-            Some(memory) => Payload::Shared(memory, memory.len() - frame.payload.len()),
-            None => Payload::Bytes(frame.payload),
+        if frame.flags.contains(Flags::BYTES) {
+            Payload::Bytes(frame.payload, frame.memory)
+        } else if frame.unchecked {
+            Payload::Text(frame.payload, frame.memory)
+        } else {
+            Payload::Json(frame.payload)
         }
     }
 
     /// Whether it is raw bytes.
     pub fn is_bytes(self) -> bool {
-        !matches!(self, Payload::Json(_) | Payload::Text(..))
+        matches!(self, Payload::Bytes(..))
     }
 
     /// The text or the bytes.
     pub fn content(self) -> &'a [u8] {
-        match self {
-            Payload::Json(content) | Payload::Text(content, _) | Payload::Bytes(content) => content,
-            Payload::Shared(memory, start) => &memory[start..],
-        }
+        let (Payload::Json(content) | Payload::Text(content, _) | Payload::Bytes(content, _)) = self;
+        content
     }
 
     /// How a frame says it.

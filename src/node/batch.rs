@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::link::Receipt;
 use crate::machine::{CommandId, Event, Events, Incoming, Payload, SessionId};
+use crate::protocol::frame::Memory;
 use crate::protocol::json;
 
 /// A batch of this size is closed: JavaScript strings have a limit, and large ones gain nothing.
@@ -108,7 +109,7 @@ impl Part {
     }
 
     /// The end of `memory`, or a copy.
-    fn of(content: &[u8], memory: Option<&Arc<Vec<u8>>>, is_text: bool) -> Part {
+    fn of(content: &[u8], memory: Memory<'_>, is_text: bool) -> Part {
         match memory {
             Some(memory) => Part { memory: Arc::clone(memory), start: memory.len() - content.len(), is_text },
             None => Part { memory: Arc::new(content.to_vec()), start: 0, is_text },
@@ -308,8 +309,7 @@ impl Batch {
                 self.text.extend_from_slice(text);
             }
             Payload::Text(text, memory) => self.keep(Part::of(text, memory, true)),
-            Payload::Bytes(bytes) => self.keep(Part::of(bytes, None, false)),
-            Payload::Shared(memory, start) => self.keep(Part::of(&memory[start..], Some(memory), false)),
+            Payload::Bytes(bytes, memory) => self.keep(Part::of(bytes, memory, false)),
         }
     }
 
@@ -349,8 +349,8 @@ mod tests {
     fn a_batch_is_one_flat_array() {
         let mut batches = Batches::default();
         batches.event(message(7, Payload::Json(b"{\"a\":1}")));
-        batches.event(message(8, Payload::Bytes(&[1, 2])));
-        batches.event(message(9, Payload::Bytes(&[3])));
+        batches.event(message(8, Payload::Bytes(&[1, 2], None)));
+        batches.event(message(9, Payload::Bytes(&[3], None)));
         batches.event(Event::Answer { request: 8, outcome: Ok(Payload::Json(b"\"x\"")) });
         batches.event(Event::Answer { request: 9, outcome: Ok(Payload::Json(b"\"y\"")) });
         batches.event(Event::Answer { request: 11, outcome: Ok(Payload::Json(b"\"z\"")) });
@@ -384,7 +384,7 @@ mod tests {
         let sizes: Vec<_> = std::iter::from_fn(|| batches.take().map(|batch| batch.text.len())).collect();
         assert!(sizes.len() == 2 && sizes[0] > FULL && sizes[1] == 3, "{sizes:?}");
 
-        batches.event(message(7, Payload::Bytes(&vec![0; FULL])));
+        batches.event(message(7, Payload::Bytes(&vec![0; FULL], None)));
         batches.event(Event::Disconnected);
         assert_eq!(std::iter::from_fn(|| batches.take()).count(), 2);
     }

@@ -219,7 +219,7 @@ impl Payloads {
     /// Reads the payload of a call, behind which stands whether it is raw bytes.
     fn read<'a, const N: usize>(&'a mut self, arguments: &'a Arguments<N>, index: usize) -> Payload<'a> {
         let payload = if arguments.number(index + 1) != 0 {
-            Payload::Bytes(arguments.buffer(index))
+            Payload::Bytes(arguments.buffer(index), None)
         } else {
             arguments.read_string(index, &mut self.text);
             Payload::Json(&self.text)

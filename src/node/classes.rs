@@ -19,7 +19,7 @@ use super::{calls, console, libuv};
 use crate::client::{self, Client};
 use crate::domain::Domain;
 use crate::error::{Code, Error};
-use crate::machine::{Machine, SessionId};
+use crate::machine::{Events, Machine, SessionId};
 use crate::protocol::message::{self, Message};
 use crate::protocol::splitter::Splitter;
 use crate::server::{self, Server};
@@ -118,21 +118,13 @@ impl NativeServer {
     /// Ends the connection of a client.
     #[napi]
     pub fn disconnect(&self, session: u32) {
-        if let Some(instance) = environment::instance(self.id)
-            && let Some(server) = instance.server()
-        {
-            server.with(|server, events| server.disconnect(SessionId(session), Instant::now(), events));
-        }
+        tell_server(self.id, |server, now, events| server.disconnect(SessionId(session), now, events));
     }
 
     /// A large text from this session is no JSON.
     #[napi]
     pub fn distrust(&self, session: u32) {
-        if let Some(instance) = environment::instance(self.id)
-            && let Some(server) = instance.server()
-        {
-            server.with(|server, events| server.distrust(SessionId(session), Instant::now(), events));
-        }
+        tell_server(self.id, |server, now, events| server.distrust(SessionId(session), now, events));
     }
 
     /// Whether a client is there.
@@ -150,11 +142,7 @@ impl NativeServer {
     /// Stops; the last event of the last batch says that it is done.
     #[napi]
     pub fn close(&self) {
-        if let Some(instance) = environment::instance(self.id)
-            && let Some(server) = instance.server()
-        {
-            server.with(|server, events| server.close(Instant::now(), events));
-        }
+        tell_server(self.id, |server, now, events| server.close(now, events));
     }
 }
 
@@ -231,31 +219,19 @@ impl NativeClient {
     /// Ends the connection, which is made anew.
     #[napi]
     pub fn disconnect(&self) {
-        if let Some(instance) = environment::instance(self.id)
-            && let Some(client) = instance.client()
-        {
-            client.with(|client, events| client.disconnect(Instant::now(), events));
-        }
+        tell_client(self.id, |client, now, events| client.disconnect(now, events));
     }
 
     /// A large text from the server is no JSON.
     #[napi]
     pub fn distrust(&self) {
-        if let Some(instance) = environment::instance(self.id)
-            && let Some(client) = instance.client()
-        {
-            client.with(|client, events| client.distrust(Instant::now(), events));
-        }
+        tell_client(self.id, |client, now, events| client.distrust(now, events));
     }
 
     /// Stops; the last event of the last batch says that it is done.
     #[napi]
     pub fn close(&self) {
-        if let Some(instance) = environment::instance(self.id)
-            && let Some(client) = instance.client()
-        {
-            client.with(|client, events| client.close(Instant::now(), events));
-        }
+        tell_client(self.id, |client, now, events| client.close(now, events));
     }
 }
 
@@ -358,6 +334,18 @@ fn with_client<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Client) -> T) -> T 
     match environment::instance(id).as_ref().and_then(|instance| instance.client()) {
         Some(client) => client.with(|client, _| f(client)),
         None => otherwise,
+    }
+}
+
+fn tell_server(id: u32, f: impl FnOnce(&mut Server, Instant, &mut dyn Events)) {
+    if let Some(server) = environment::instance(id).as_ref().and_then(|instance| instance.server()) {
+        server.with(|server, events| f(server, Instant::now(), events));
+    }
+}
+
+fn tell_client(id: u32, f: impl FnOnce(&mut Client, Instant, &mut dyn Events)) {
+    if let Some(client) = environment::instance(id).as_ref().and_then(|instance| instance.client()) {
+        client.with(|client, events| f(client, Instant::now(), events));
     }
 }
 

@@ -120,6 +120,9 @@ impl Flags {
     }
 }
 
+/// The memory that a payload is the end of, where that may be kept instead of a copy.
+pub type Memory<'a> = Option<&'a Arc<Vec<u8>>>;
+
 /// One frame, its parts borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
@@ -135,8 +138,8 @@ pub struct Frame<'a> {
     pub command: &'a str,
     /// JSON text, or raw bytes where the flags say so.
     pub payload: &'a [u8],
-    /// The memory that the payload is the end of, where that may be kept instead of a copy.
-    pub memory: Option<&'a Arc<Vec<u8>>>,
+    /// What the payload stands in.
+    pub memory: Memory<'a>,
     /// Whether the payload is a large JSON text, of which nothing is known but that it is UTF-8.
     pub unchecked: bool,
 }

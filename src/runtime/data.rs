@@ -69,7 +69,7 @@ impl Data {
     pub(super) fn payload(&self) -> Payload<'_> {
         match &self.0 {
             Form::Json(text) => Payload::Json(text),
-            Form::Bytes(bytes) => Payload::Bytes(bytes),
+            Form::Bytes(bytes) => Payload::Bytes(bytes, None),
         }
     }
 }
@@ -78,7 +78,7 @@ impl From<Payload<'_>> for Data {
     fn from(payload: Payload<'_>) -> Data {
         Data(match payload {
             Payload::Json(text) | Payload::Text(text, _) => Form::Json(text.to_vec()),
-            bytes => Form::Bytes(bytes.content().to_vec()),
+            Payload::Bytes(bytes, _) => Form::Bytes(bytes.to_vec()),
         })
     }
 }

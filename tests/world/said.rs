@@ -38,7 +38,7 @@ impl From<Event<'_>> for Said {
     fn from(event: Event<'_>) -> Said {
         let text = |payload: Payload<'_>| match payload {
             Payload::Json(text) | Payload::Text(text, _) => String::from_utf8(text.to_vec()).unwrap(),
-            bytes => format!("{:?}", bytes.content()),
+            Payload::Bytes(bytes, _) => format!("{bytes:?}"),
         };
         match event {
             Event::Message(Incoming { session, from, request, redelivered, payload, receipt, .. }) => {
