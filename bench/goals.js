@@ -26,11 +26,7 @@ const GOALS = [
       `Buffers of ${size.toUpperCase()}B: 2 times the best library’s bytes a second`,
       'library',
     ),
-    bare(
-      `bytes-${size}`,
-      0.5,
-      `Buffers of ${size.toUpperCase()}B: at least half of what a bare socket carries`,
-    ),
+    bare(size, 0.5, `Buffers of ${size.toUpperCase()}B: at least half of what a bare socket carries`),
   ]),
   best('broadcast', 'rate', 3, 'broadcast: 3 times the best library’s rate', 'library'),
   atMost('crowd', 'memory', 16, 'KB', 'a crowd: at most 16 KB of the server’s memory each'),
@@ -89,10 +85,10 @@ function against(traffic, key, times, text) {
   return ({ traffic: tables }) => verdict(text, better(tables[traffic], key, 'ipcio', 'ipcio-nopoll'), times)
 }
 
-function bare(traffic, share, text) {
+function bare(size, share, text) {
   return results => {
-    const figure = median(results.traffic[traffic], 'bytes', 'ipcio')
-    const limit = results.limit?.stream?.median
+    const figure = median(results.traffic[`bytes-${size}`], 'bytes', 'ipcio')
+    const limit = results.limit?.stream?.[size]?.median
     if (!Number.isFinite(figure / limit)) return undefined
     return { text, met: figure / limit >= share, measured: `${number((figure / limit) * 100)} %` }
   }

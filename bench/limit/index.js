@@ -32,10 +32,11 @@ function socket({ server, client }, { quick, rounds }) {
   const samples = Array.from({ length: rounds }, () => ({
     spin: server === client ? undefined : run([PROGRAM, 'spin', trips, ...cpus]).p50 / 1000,
     block: run([PROGRAM, 'block', trips / 4, ...cpus]).p50 / 1000,
-    stream: run([PROGRAM, 'stream', bytes, MB, ...cpus]).bytes / MB,
+    '1m': run([PROGRAM, 'stream', bytes, MB, ...cpus]).bytes / MB,
+    '64m': run([PROGRAM, 'stream', bytes, 64 * MB, ...cpus]).bytes / MB,
   }))
   const of = key => (samples[0][key] === undefined ? undefined : summary(samples.map(sample => sample[key])))
-  return { spin: of('spin'), block: of('block'), stream: of('stream') }
+  return { spin: of('spin'), block: of('block'), stream: { '1m': of('1m'), '64m': of('64m') } }
 }
 
 function build() {

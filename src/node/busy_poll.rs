@@ -66,6 +66,13 @@ impl BusyPoll {
         self.close(LONGEST_PAUSE);
     }
 
+    /// Nothing has come for so long, whatever else woke the loop up meanwhile.
+    pub(super) fn waits(&mut self, wait: Duration, cap: Duration) {
+        if wait >= cap * SHORT {
+            self.open = false;
+        }
+    }
+
     /// The loop waited so long, polling included, until something came.
     pub(super) fn waited(&mut self, wait: Duration, cap: Duration) {
         if wait >= cap * SHORT {
@@ -101,6 +108,18 @@ mod tests {
         rule.waited(SHORT_WAIT, CAP);
         assert_eq!(rule.window(CAP), CAP);
         rule.waited(LONG_WAIT, CAP);
+        assert_eq!(rule.window(CAP), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_long_wait_closes_it_before_it_is_over_and_a_short_one_changes_nothing() {
+        let mut rule = BusyPoll::default();
+        rule.waits(SHORT_WAIT, CAP);
+        assert_eq!(rule.window(CAP), Duration::ZERO);
+        rule.waited(SHORT_WAIT, CAP);
+        rule.waits(SHORT_WAIT, CAP);
+        assert_eq!(rule.window(CAP), CAP);
+        rule.waits(LONG_WAIT, CAP);
         assert_eq!(rule.window(CAP), Duration::ZERO);
     }
 

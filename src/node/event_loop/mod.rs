@@ -68,7 +68,7 @@ pub(super) struct EventLoop {
     /// How long each connection allows to poll, and the longest of them.
     caps: RefCell<FxHashMap<Token, Duration>>,
     cap: Cell<Duration>,
-    /// When the loop began to wait.
+    /// Since when the loop has waited for something to come, whatever else it was woken up for.
     waiting: Cell<Option<Instant>>,
     /// The connection that was read last, unless it was one of many.
     hot: Cell<Option<Token>>,

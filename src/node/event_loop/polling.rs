@@ -38,11 +38,15 @@ impl EventLoop {
     pub(super) fn poll_busily(&self) {
         let start = Instant::now();
         let cap = self.cap.get();
+        // What woke the loop up since was something else: a timer, or another socket.
+        if let Some(since) = self.waiting.get() {
+            self.busy_poll.borrow_mut().waits(start - since, cap);
+        }
         loop {
             let now = Instant::now();
             let window = self.busy_poll.borrow().window(cap);
             if window.is_zero() || !self.is_worthwhile() {
-                self.waiting.set(Some(now));
+                self.wait_from(now);
                 return;
             }
             let until = match self.uv.backend_timeout() {
@@ -53,11 +57,17 @@ impl EventLoop {
             };
             let longest = start + LONGEST_POLL;
             match self.spin(until.min(longest)) {
-                Spin::Hit => self.busy_poll.borrow_mut().hit(),
-                Spin::Others => return,
+                Spin::Hit => {
+                    self.waiting.set(None);
+                    self.busy_poll.borrow_mut().hit();
+                }
+                Spin::Others => {
+                    self.wait_from(now);
+                    return;
+                }
                 Spin::Displaced => {
                     self.busy_poll.borrow_mut().displaced();
-                    self.waiting.set(Some(now));
+                    self.wait_from(now);
                     return;
                 }
                 Spin::Nothing if longest < until => {
@@ -67,11 +77,16 @@ impl EventLoop {
                 }
                 Spin::Nothing => {
                     self.busy_poll.borrow_mut().missed();
-                    self.waiting.set(Some(now));
+                    self.wait_from(now);
                     return;
                 }
             }
         }
+    }
+
+    /// Nothing comes from `now` on, if it did until then.
+    fn wait_from(&self, now: Instant) {
+        self.waiting.set(self.waiting.get().or(Some(now)));
     }
 
     /// Looks until then whether something comes, and deals with it.
