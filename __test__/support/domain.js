@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict')
 const { randomBytes } = require('node:crypto')
+const { once } = require('node:events')
 const fs = require('node:fs')
 const { Client, Server } = require('../..')
 const { Child } = require('./child.js')
@@ -17,6 +18,7 @@ let counter = 0
 class Domain {
   #closing = []
   #children = []
+  #server
 
   constructor(t) {
     this.name = `test-${process.pid}-${++counter}-${randomBytes(4).toString('hex')}`
@@ -26,7 +28,8 @@ class Domain {
 
   /** A server that is started. */
   server(handlers, options) {
-    return this.idleServer(handlers, options).start()
+    this.#server = this.idleServer(handlers, options).start()
+    return this.#server
   }
 
   idleServer(handlers, options) {
@@ -55,9 +58,11 @@ class Domain {
     return server
   }
 
+  /** A client of 0.6.2 that is connected. It takes itself for connected before the server has accepted it. */
   async legacyClient(name, handlers, options) {
     const client = this.idleLegacyClient(name, handlers, options)
-    await within(client.connect(), `${name} to connect`)
+    const accepted = this.#server && once(this.#server, 'connection')
+    await within(Promise.all([client.connect(), accepted]), `${name} to connect`)
     return client
   }
 
