@@ -2,11 +2,10 @@
 
 const assert = require('node:assert/strict')
 const { randomBytes } = require('node:crypto')
-const { once } = require('node:events')
 const fs = require('node:fs')
 const { Client, Server } = require('../..')
 const { Child } = require('./child.js')
-const { within } = require('./deadline.js')
+const { eventOf, within } = require('./deadline.js')
 const { LegacyClient, LegacyServer } = require('./legacy-peer.js')
 
 let counter = 0
@@ -61,7 +60,7 @@ class Domain {
   /** A client of 0.6.2 that is connected. It takes itself for connected before the server has accepted it. */
   async legacyClient(name, handlers, options) {
     const client = this.idleLegacyClient(name, handlers, options)
-    const accepted = this.#server && once(this.#server, 'connection')
+    const accepted = this.#server && eventOf(this.#server, 'connection')
     await within(Promise.all([client.connect(), accepted]), `${name} to connect`)
     return client
   }

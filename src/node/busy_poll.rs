@@ -68,14 +68,14 @@ impl BusyPoll {
 
     /// Nothing has come for so long, whatever else woke the loop up meanwhile.
     pub(super) fn waits(&mut self, wait: Duration, cap: Duration) {
-        if wait >= cap * SHORT {
+        if is_long(wait, cap) {
             self.open = false;
         }
     }
 
     /// The loop waited so long, polling included, until something came.
     pub(super) fn waited(&mut self, wait: Duration, cap: Duration) {
-        if wait >= cap * SHORT {
+        if is_long(wait, cap) {
             self.open = false;
         } else if self.pause > 0 {
             self.pause -= 1;
@@ -91,6 +91,11 @@ impl BusyPoll {
         self.pause = 1 << self.closings.min(longest);
         self.closings += 1;
     }
+}
+
+/// Whether polling would have been in vain.
+fn is_long(wait: Duration, cap: Duration) -> bool {
+    wait >= cap * SHORT
 }
 
 #[cfg(test)]

@@ -88,23 +88,23 @@ impl NativeServer {
     /// Where it listens.
     #[napi(getter)]
     pub fn path(&self) -> String {
-        with_server(self.id, String::new(), |server| server.path().display().to_string())
+        with_server(self.id, String::new(), |server, _| server.path().display().to_string())
     }
 
     #[napi(getter)]
     pub fn is_started(&self) -> bool {
-        with_server(self.id, false, |server| server.is_started())
+        with_server(self.id, false, |server, _| server.is_started())
     }
 
     #[napi(setter)]
     pub fn set_verbose(&self, verbose: bool) {
         show(verbose);
-        with_server(self.id, (), |server| server.verbose = verbose);
+        with_server(self.id, (), |server, _| server.verbose = verbose);
     }
 
     #[napi]
     pub fn add_commands(&self, names: Vec<String>) -> napi::Result<()> {
-        with_server(self.id, Ok(()), |server| server.commands().add(&names)).map_err(refused)
+        with_server(self.id, Ok(()), |server, _| server.commands().add(&names)).map_err(refused)
     }
 
     /// Listens; `on_events` is called with each batch from now on.
@@ -118,31 +118,31 @@ impl NativeServer {
     /// Ends the connection of a client.
     #[napi]
     pub fn disconnect(&self, session: u32) {
-        tell_server(self.id, |server, now, events| server.disconnect(SessionId(session), now, events));
+        with_server(self.id, (), |server, events| server.disconnect(SessionId(session), Instant::now(), events));
     }
 
     /// A large text from this session is no JSON.
     #[napi]
     pub fn distrust(&self, session: u32) {
-        tell_server(self.id, |server, now, events| server.distrust(SessionId(session), now, events));
+        with_server(self.id, (), |server, events| server.distrust(SessionId(session), Instant::now(), events));
     }
 
     /// Whether a client is there.
     #[napi]
     pub fn is_reachable(&self, session: u32) -> bool {
-        with_server(self.id, false, |server| server.is_connected(SessionId(session)))
+        with_server(self.id, false, |server, _| server.is_connected(SessionId(session)))
     }
 
     /// Whether a client is sent more than its connection takes.
     #[napi]
     pub fn is_blocked(&self, session: u32) -> bool {
-        with_server(self.id, true, |server| server.is_blocked(SessionId(session)))
+        with_server(self.id, true, |server, _| server.is_blocked(SessionId(session)))
     }
 
     /// Stops; the last event of the last batch says that it is done.
     #[napi]
     pub fn close(&self) {
-        tell_server(self.id, |server, now, events| server.close(now, events));
+        with_server(self.id, (), |server, events| server.close(Instant::now(), events));
     }
 }
 
@@ -173,65 +173,65 @@ impl NativeClient {
     /// Where its server listens.
     #[napi(getter)]
     pub fn path(&self) -> String {
-        with_client(self.id, String::new(), |client| client.path().display().to_string())
+        with_client(self.id, String::new(), |client, _| client.path().display().to_string())
     }
 
     /// The server's socket may have appeared.
     #[napi]
     pub fn look_again(&self) {
-        with_client(self.id, (), Client::look_again);
+        with_client(self.id, (), |client, _| client.look_again());
     }
 
     #[napi(getter)]
     pub fn name(&self) -> String {
-        with_client(self.id, String::new(), |client| client.name().to_owned())
+        with_client(self.id, String::new(), |client, _| client.name().to_owned())
     }
 
     #[napi(getter)]
     pub fn is_started(&self) -> bool {
-        with_client(self.id, false, |client| client.is_started())
+        with_client(self.id, false, |client, _| client.is_started())
     }
 
     #[napi(getter)]
     pub fn is_connected(&self) -> bool {
-        with_client(self.id, false, |client| client.is_connected())
+        with_client(self.id, false, |client, _| client.is_connected())
     }
 
     #[napi(setter)]
     pub fn set_verbose(&self, verbose: bool) {
         show(verbose);
-        with_client(self.id, (), |client| client.verbose = verbose);
+        with_client(self.id, (), |client, _| client.verbose = verbose);
     }
 
     #[napi]
     pub fn add_commands(&self, names: Vec<String>) -> napi::Result<()> {
-        with_client(self.id, Ok(()), |client| client.commands().add(&names)).map_err(refused)
+        with_client(self.id, Ok(()), |client, _| client.commands().add(&names)).map_err(refused)
     }
 
     /// Begins to connect; `on_events` is called with each batch from now on.
     #[napi]
     pub fn connect(&self, env: Env, on_events: Function<'_, Unknown<'_>, Unknown<'_>>) -> napi::Result<()> {
         let Some(instance) = environment::instance(self.id) else { return Ok(()) };
-        with_client(self.id, Ok(()), |client| client.connect()).map_err(refused)?;
+        with_client(self.id, Ok(()), |client, _| client.connect()).map_err(refused)?;
         start(env, &instance, &on_events)
     }
 
     /// Ends the connection, which is made anew.
     #[napi]
     pub fn disconnect(&self) {
-        tell_client(self.id, |client, now, events| client.disconnect(now, events));
+        with_client(self.id, (), |client, events| client.disconnect(Instant::now(), events));
     }
 
     /// A large text from the server is no JSON.
     #[napi]
     pub fn distrust(&self) {
-        tell_client(self.id, |client, now, events| client.distrust(now, events));
+        with_client(self.id, (), |client, events| client.distrust(Instant::now(), events));
     }
 
     /// Stops; the last event of the last batch says that it is done.
     #[napi]
     pub fn close(&self) {
-        tell_client(self.id, |client, now, events| client.close(now, events));
+        with_client(self.id, (), |client, events| client.close(Instant::now(), events));
     }
 }
 
@@ -323,29 +323,17 @@ fn start(env: Env, instance: &Instance, on_events: &Function<'_, Unknown<'_>, Un
     Ok(())
 }
 
-fn with_server<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Server) -> T) -> T {
+fn with_server<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Server, &mut dyn Events) -> T) -> T {
     match environment::instance(id).as_ref().and_then(|instance| instance.server()) {
-        Some(server) => server.with(|server, _| f(server)),
+        Some(server) => server.with(f),
         None => otherwise,
     }
 }
 
-fn with_client<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Client) -> T) -> T {
+fn with_client<T>(id: u32, otherwise: T, f: impl FnOnce(&mut Client, &mut dyn Events) -> T) -> T {
     match environment::instance(id).as_ref().and_then(|instance| instance.client()) {
-        Some(client) => client.with(|client, _| f(client)),
+        Some(client) => client.with(f),
         None => otherwise,
-    }
-}
-
-fn tell_server(id: u32, f: impl FnOnce(&mut Server, Instant, &mut dyn Events)) {
-    if let Some(server) = environment::instance(id).as_ref().and_then(|instance| instance.server()) {
-        server.with(|server, events| f(server, Instant::now(), events));
-    }
-}
-
-fn tell_client(id: u32, f: impl FnOnce(&mut Client, Instant, &mut dyn Events)) {
-    if let Some(client) = environment::instance(id).as_ref().and_then(|instance| instance.client()) {
-        client.with(|client, events| f(client, Instant::now(), events));
     }
 }
 

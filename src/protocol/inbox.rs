@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ProtocolError;
-use super::frame::{self, Frame, HEADER, LENGTH};
+use super::frame::{self, Frame, HEADER, LENGTH, Memory};
 
 /// From this size on, the rest of a frame is worth being read where it belongs.
 const LARGE: usize = 64 * 1024;
@@ -32,7 +32,7 @@ pub struct Inbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole<'a> {
     bytes: &'a [u8],
-    memory: Option<&'a Arc<Vec<u8>>>,
+    memory: Memory<'a>,
     leaves_texts: bool,
 }
 

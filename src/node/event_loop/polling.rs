@@ -60,27 +60,19 @@ impl EventLoop {
                 Spin::Hit => {
                     self.waiting.set(None);
                     self.busy_poll.borrow_mut().hit();
+                    continue;
                 }
-                Spin::Others => {
-                    self.wait_from(now);
-                    return;
-                }
-                Spin::Displaced => {
-                    self.busy_poll.borrow_mut().displaced();
-                    self.wait_from(now);
-                    return;
-                }
+                Spin::Others => {}
+                Spin::Displaced => self.busy_poll.borrow_mut().displaced(),
                 Spin::Nothing if longest < until => {
                     // Others have their turn, but the loop does not wait before it comes back here.
                     self.turn_timer.start_timer(0, on_turn_timer);
                     return;
                 }
-                Spin::Nothing => {
-                    self.busy_poll.borrow_mut().missed();
-                    self.wait_from(now);
-                    return;
-                }
+                Spin::Nothing => self.busy_poll.borrow_mut().missed(),
             }
+            self.wait_from(now);
+            return;
         }
     }
 
