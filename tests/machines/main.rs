@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
+mod acknowledgements;
 mod closing;
+mod deliveries;
 mod messages;
 mod sessions;
 #[path = "../world/mod.rs"]
