@@ -1,0 +1,14 @@
+'use strict'
+
+/** All campaigns, in the order in which they are led. */
+const campaigns = [
+  require('./kills'),
+  require('./stops'),
+  require('./clients'),
+  require('./workers'),
+  require('./exits'),
+  require('./connects'),
+  require('./timeouts'),
+]
+
+module.exports = { campaigns }

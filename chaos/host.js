@@ -1,0 +1,65 @@
+'use strict'
+
+/** A process whose worker threads are terminated, while a client of its main thread goes on. */
+
+const path = require('node:path')
+const { Worker } = require('node:worker_threads')
+
+const { Client } = require('..')
+const { Calls } = require('./calls')
+const { Random } = require('./random')
+const { descriptors, openWatching, ownMemory } = require('./vitals')
+
+/** A worker lives so long at most, from when it was made, in milliseconds. */
+const LONGEST_LIFE = 250
+
+const { domain, seed } = JSON.parse(process.argv[2])
+const random = new Random(seed)
+const client = new Client({ domain, name: 'host' })
+const connected = client.connect()
+
+openWatching()
+new Calls(process, {
+  up: () => connected,
+  terminate,
+  vitals: () => ({ memory: ownMemory(), descriptors: descriptors(process.pid) }),
+  close: () => client.close(),
+  exit: () => setImmediate(() => process.exit(0)),
+})
+
+/** Starts `count` workers in all, `atOnce` at a time, and terminates each at a random moment. */
+async function terminate({ count, atOnce, folder, from }) {
+  const report = { open: 0, faults: [] }
+  let next = 0
+  let isOver = false
+  const witness = witnesses(report, () => isOver)
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (next < count) await live(from + next++, folder, report)
+    }),
+  )
+  isOver = true
+  await witness
+  return report
+}
+
+async function live(life, folder, report) {
+  const worker = new Worker(path.join(__dirname, 'worker.js'), {
+    workerData: { domain, life, seed: random.seed(), journal: path.join(folder, `worker.${life}`) },
+  })
+  worker.on('error', error => report.faults.push(`worker ${life}: ${error.stack}`))
+  await new Promise(resolve => setTimeout(resolve, random.between(0, LONGEST_LIFE)))
+  await worker.terminate()
+}
+
+/** Deliveries of the main thread, one behind the other. */
+async function witnesses(report, isOver) {
+  let number = 0
+  while (!isOver()) {
+    report.open++
+    const answer = await client.deliver('echo', ++number)
+    report.open--
+    if (answer !== number) report.faults.push(`the host was answered ${answer} instead of ${number}`)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}

@@ -1,0 +1,53 @@
+'use strict'
+
+/**
+ * How long the event loop of this thread was held up. Time in which the process was ready and others had the CPU
+ * does not count, where the system tells of it: a busy machine is not our fault.
+ */
+
+const fs = require('node:fs')
+const { clock } = require('./journal')
+
+const STEP = 20
+
+/** Shorter ones are not kept. */
+const WORTH_KEEPING = 50
+
+class StallMeter {
+  /** Each with the time at which it `ended`, and its length, all in milliseconds. */
+  stalls = []
+  #last = clock()
+  #waited = waitedForCpu()
+  #timer
+
+  constructor() {
+    this.#timer = setInterval(() => this.#step(), STEP)
+    this.#timer.unref()
+  }
+
+  /** The stalls since the last call. */
+  take() {
+    this.#step()
+    return this.stalls.splice(0)
+  }
+
+  #step() {
+    const now = clock()
+    const waited = waitedForCpu()
+    const length = now - this.#last - STEP - (waited - this.#waited)
+    if (length > WORTH_KEEPING) this.stalls.push({ ended: now, length: Math.round(length) })
+    this.#last = now
+    this.#waited = waited
+  }
+}
+
+/** Milliseconds. */
+function waitedForCpu() {
+  try {
+    return Number(fs.readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[1]) / 1e6
+  } catch {
+    return 0
+  }
+}
+
+module.exports = { StallMeter }
