@@ -29,6 +29,11 @@ class Calls {
     })
   }
 
+  /** The other side may call this one too. */
+  allow(method, answer) {
+    this.#methods[method] = answer
+  }
+
   async #take({ id, method, options, value, error }) {
     if (!method) return this.#settle(id, { value, error })
     let answer

@@ -40,6 +40,7 @@ const HELP = `npm run chaos -- [--short] [--only campaign,…] [--driver loop|th
   --short    a little of everything, in less than a minute
   --only     only these: ${campaigns.map(({ name }) => name).join(', ')}
   --driver   under this driver only
+  --attack   of the hostile peers, these whose name has this in it
   --seed     the same choices again; what processes do in their time is not repeated
   ${Object.entries(FULL)
     .map(([key, value]) => `--${key} ${value}`)
@@ -104,11 +105,12 @@ function parse() {
       only: { type: 'string' },
       driver: { type: 'string' },
       seed: { type: 'string' },
+      attack: { type: 'string' },
       help: { type: 'boolean', default: false },
       ...amountOptions,
     },
   })
-  const amounts = { ...(values.short ? SHORT : FULL), isShort: values.short }
+  const amounts = { ...(values.short ? SHORT : FULL), isShort: values.short, attack: values.attack }
   for (const key of Object.keys(FULL)) if (values[key]) amounts[key] = Number(values[key])
   amounts.perDelivery = Math.max(1, Math.round(amounts.messages / amounts.deliveries))
   return {

@@ -34,6 +34,7 @@ const server = new Server(options, {
   echo: ({ data }) => data,
   /** What is answered comes behind all that the server has sent to this client. */
   fence: () => received,
+  reply: ({ name }) => void server.emit(name, 'note', letter(SERVER, life, 0)),
   hang: () => new Promise(() => {}),
 })
 

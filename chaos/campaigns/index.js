@@ -9,6 +9,7 @@ const campaigns = [
   require('./exits'),
   require('./connects'),
   require('./timeouts'),
+  require('./hostile'),
 ]
 
 module.exports = { campaigns }
