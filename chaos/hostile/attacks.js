@@ -39,7 +39,7 @@ const attacks = {
       const peer = await Peer.greet(path, `vanished${index}`)
       await peer.destroy()
     })
-    for (let time = 0; time < 5; time++) await broadcast(200, 5000)
+    for (let time = 0; time < 5; time++) await broadcast(200, 1000)
   },
 
   async 'acknowledgements that nobody reads'({ path, scale }) {
