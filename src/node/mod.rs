@@ -25,5 +25,7 @@ mod thread;
 
 /// The system's allocator may give the memory of each large message back at once, and a fresh page costs more than to
 /// carry its bytes. This one waits a second.
+// Sanitizers know the system's alone, see scripts/sanitize.js.
+#[cfg(not(ipcio_system_allocator))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
