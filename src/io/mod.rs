@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::Error;
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Machine};
@@ -22,6 +22,15 @@ const ACCEPT_AT_ONCE: usize = 64;
 /// The size that a read buffer should have, in bytes; one serves all connections of a thread. With a larger one
 /// the two sides would take turns: what was read is dealt with, and answered, before more is read.
 pub const READ_BUFFER: usize = 64 * 1024;
+
+/// What waits at one listener at most is accepted in so many turns.
+const ACCEPTS_TO_EMPTY: usize = 4096 / ACCEPT_AT_ONCE;
+
+/// What one socket holds at most is read by so many reads, the short ones of large frames included.
+const READS_TO_EMPTY: u32 = 64;
+
+/// So many connections are read before anything is due, late or not.
+const FEW: usize = 8;
 
 /// How much is read after the end of a large frame, in bytes: likely another one begins there, most of which
 /// can then be read to where it belongs.
@@ -61,6 +70,8 @@ pub struct Io<M, R: Registry> {
     mode: u32,
     connections: FxHashMap<ConnectionId, Socket>,
     listeners: FxHashMap<ListenerId, Listener>,
+    /// Connections from which nothing has been read.
+    unread: FxHashSet<ConnectionId>,
 }
 
 #[derive(Debug)]
@@ -72,12 +83,21 @@ struct Socket {
     broken: bool,
     /// The last read was one of the rest of a large frame.
     was_direct: bool,
+    /// Nothing has been read.
+    is_unread: bool,
 }
 
 impl<M: Machine, R: Registry> Io<M, R> {
     /// A machine without sockets. `mode` is that of the sockets' files.
     pub fn new(machine: M, registry: R, mode: u32) -> Io<M, R> {
-        Io { machine, registry, mode, connections: FxHashMap::default(), listeners: FxHashMap::default() }
+        Io {
+            machine,
+            registry,
+            mode,
+            connections: FxHashMap::default(),
+            listeners: FxHashMap::default(),
+            unread: FxHashSet::default(),
+        }
     }
 
     /// What watches the sockets.
@@ -145,6 +165,9 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 }
                 Ok(count) => {
                     socket.was_direct = is_direct;
+                    if std::mem::take(&mut socket.is_unread) {
+                        self.unread.remove(&id);
+                    }
                     let bytes = if is_direct { &[] } else { &buffer[..count] };
                     self.machine.received(id, bytes, now, events);
                     // A short read has emptied the socket, see epoll(7).
@@ -155,6 +178,33 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 Err(_) => {
                     self.end(id, now, events);
                     return Progress::Drained;
+                }
+            }
+        }
+    }
+
+    /// Accepts all who wait and reads what they sent, which may be what something that is due waits for. `all`: reads
+    /// all others too, since the driver comes late. To be called before [`Machine::elapsed`] where the driver does not
+    /// know by itself that nothing is ready.
+    pub fn catch_up(&mut self, all: bool, buffer: &mut [u8], now: Instant, events: &mut dyn Events) {
+        let listeners: Vec<ListenerId> = self.listeners.keys().copied().collect();
+        for id in listeners {
+            for _ in 0..ACCEPTS_TO_EMPTY {
+                // Where none can be accepted, the listener's own notice leads to that again.
+                if !matches!(self.acceptable(id, now, events), Ok(Progress::More)) {
+                    break;
+                }
+            }
+        }
+        let ids: Vec<ConnectionId> = if all || self.connections.len() <= FEW {
+            self.connections.keys().copied().collect()
+        } else {
+            self.unread.iter().copied().collect()
+        };
+        for id in ids {
+            for _ in 0..READS_TO_EMPTY {
+                if self.readable(id, false, buffer, now, events) != Progress::More {
+                    break;
                 }
             }
         }
@@ -230,12 +280,15 @@ impl<M: Machine, R: Registry> Io<M, R> {
         if self.registry.watch_connection(id, &stream).is_err() {
             return false;
         }
-        self.connections.insert(id, Socket { stream, blocked: false, broken: false, was_direct: false });
+        self.connections
+            .insert(id, Socket { stream, blocked: false, broken: false, was_direct: false, is_unread: true });
+        self.unread.insert(id);
         true
     }
 
     fn remove(&mut self, id: ConnectionId) {
         if let Some(socket) = self.connections.remove(&id) {
+            self.unread.remove(&id);
             self.registry.forget_connection(id, &socket.stream);
         }
     }

@@ -1,5 +1,6 @@
 //! Runs a state machine and its sockets on tokio.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -13,6 +14,14 @@ use crate::machine::{ConnectionId, Events, ListenerId, Machine};
 
 /// An alarm within this time is left to pass where it has become needless.
 const SOON: Duration = Duration::from_secs(1);
+
+/// A clock that looks so much too late may have been stopped, and its sockets not been read for as long.
+const LATE: Duration = Duration::from_millis(5);
+
+thread_local! {
+    // One for all connections of a thread: ten thousand idle ones need none.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into());
+}
 
 /// A state machine on tokio, shared by whoever has a clone. What its sockets and its clock make it do is done
 /// on the runtime; calls may come from any thread. When the last clone is dropped, its sockets are closed and
@@ -134,9 +143,9 @@ impl<M: Machine> Shared<M> {
     fn look_at_the_clock(&self) -> Option<Instant> {
         let mut state = self.lock();
         state.step(|io, now, events| {
-            if io.machine.deadline().is_some_and(|deadline| deadline <= now) {
-                io.machine.elapsed(now, events);
-            }
+            let Some(deadline) = io.machine.deadline().filter(|&deadline| deadline <= now) else { return };
+            BUFFER.with_borrow_mut(|buffer| io.catch_up(now - deadline >= LATE, buffer, now, events));
+            io.machine.elapsed(now, events);
         });
         state.alarm = state.io.machine.deadline();
         state.alarm
@@ -160,10 +169,6 @@ impl<M: Machine> Drop for Shared<M> {
 
 impl<M: Machine + Send + 'static> Ready for Shared<M> {
     fn readable(&self, id: ConnectionId) -> Progress {
-        thread_local! {
-            // One for all connections of a thread: ten thousand idle ones need none.
-            static BUFFER: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; READ_BUFFER].into());
-        }
         BUFFER.with_borrow_mut(|buffer| self.step(|io, now, events| io.readable(id, false, buffer, now, events)))
     }
 
@@ -187,6 +192,8 @@ async fn keep_time<M: Machine>(shared: Weak<Shared<M>>, clock: Arc<Notify>) {
             },
             None => clock.notified().await,
         }
+        // What is ready as well comes first, also where more is due at once.
+        tokio::task::yield_now().await;
         let Some(shared) = shared.upgrade() else { return };
         alarm = shared.look_at_the_clock();
     }

@@ -36,6 +36,9 @@ const READ_AT_ONCE: usize = 8;
 /// More connections than that with something to read at once are many.
 const FEW: usize = 4;
 
+/// What a socket holds is read in so many turns of [`READ_AT_ONCE`] buffers: more does not fit in.
+const TURNS_TO_EMPTY: u32 = 4;
+
 /// How long nothing is accepted after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -293,9 +296,35 @@ impl EventLoop {
         progress != Progress::Nothing
     }
 
+    /// Reads all that lies in the sockets by now, of those who are accepted in it too. libuv runs timers before it
+    /// looks at sockets, so where the loop was blocked or the process was stopped, what came in time is still there.
+    fn catch_up(&self) {
+        let mut turns: FxHashMap<Token, u32> = FxHashMap::default();
+        loop {
+            let notices = self.select();
+            if notices.is_empty() {
+                return;
+            }
+            self.waiting.set(None);
+            let mut has_more = false;
+            for notice in &notices {
+                let turns = turns.entry(notice.token).or_default();
+                *turns += 1;
+                // Whoever goes on to write does not hold up what is due.
+                has_more |= *turns <= TURNS_TO_EMPTY;
+            }
+            self.serve_all(&notices);
+            if !has_more {
+                return;
+            }
+        }
+    }
+
     fn elapse(&self) {
         self.armed.set(None);
+        // What becomes due while the handlers run has its turn after another look at the sockets.
         let now = Instant::now();
+        self.catch_up();
         let due: Vec<u32> = {
             let deadlines = self.deadlines.borrow();
             deadlines.iter().take_while(|&&(at, _)| at <= now).map(|&(_, instance)| instance).collect()
@@ -330,7 +359,8 @@ impl EventLoop {
         let wait = at.saturating_duration_since(Instant::now());
         // Rounded up: a timer that fires early would only be started again.
         let milliseconds = u64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-        self.timer.start_timer(milliseconds, on_timer);
+        // libuv runs timers until none is due: with one that is due at once it would never come to anything else.
+        self.timer.start_timer(milliseconds.max(1), on_timer);
     }
 }
 
