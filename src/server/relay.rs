@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::session::Wire;
-use super::{Server, check_size};
+use super::{Server, Timer, check_size};
 use crate::error::{self, Error};
 use crate::machine::SessionId;
 use crate::narration::narrate;
@@ -61,7 +61,7 @@ impl Server {
             self.park(&origin, Some(frame.name), relay, &outgoing);
             return;
         }
-        match self.answering(frame, now) {
+        match self.answering(frame) {
             Ok(target) => {
                 self.relays.insert(relay, Relay { origin: id, request: frame.id, target: Some(target) });
                 self.push(target, &outgoing);
@@ -108,11 +108,12 @@ impl Server {
     }
 
     /// Who answers a delivery.
-    fn answering(&self, frame: &Frame<'_>, now: Instant) -> Result<SessionId, Error> {
+    fn answering(&self, frame: &Frame<'_>) -> Result<SessionId, Error> {
         let found = self.names.get(frame.name).and_then(|id| Some((*id, self.sessions.get(id)?)));
         let (target, session) =
             found.filter(|(_, session)| session.is_reachable()).ok_or_else(|| error::no_such_client(frame.name))?;
-        if matches!(session.wire, Wire::Lost { absent, .. } if absent <= now) {
+        // It is away once its timer has run, not by the clock: it may have come back in what has not been read yet.
+        if matches!(session.wire, Wire::Lost { absent, .. } if !self.timers.is_set(absent, Timer::Absent(target))) {
             return Err(error::client_left(frame.name));
         }
         check_size(frame.payload, session.limit)?;

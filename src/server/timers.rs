@@ -35,6 +35,10 @@ impl Timers {
         self.due.remove(&(at, timer));
     }
 
+    pub(super) fn is_set(&self, at: Instant, timer: Timer) -> bool {
+        self.due.contains(&(at, timer))
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.first().map(|&(at, _)| at)
     }
