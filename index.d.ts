@@ -236,7 +236,8 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * @returns A promise that resolves when the server has called the handler (a server of 0.6.2: when
    * the message is written). Until then it is kept and, after a lost connection, sent again. It
    * rejects with an {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT`, `ERR_IPC_RESTRICTED_COMMAND`,
-   * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`, `ERR_IPC_CLOSED`.
+   * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`, `ERR_IPC_CLOSED`. The last one is no
+   * unhandled rejection where nobody waits for the promise.
    * @example
    * ```js
    * await client.send('log', { level: 'info', text: 'up and running' })
@@ -338,7 +339,8 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
 
   /**
    * Waits, for at most `closeTimeout`, until all that was sent is received and answered, then leaves the
-   * server. What is left then rejects with `ERR_IPC_CLOSED`. `connect()` may be called again afterwards.
+   * server. What is left then rejects with `ERR_IPC_CLOSED`, and so does what is sent from then on, until `connect()` is
+   * called again.
    *
    * @returns A promise that resolves when nothing is open any more; also where it was not started.
    * @example

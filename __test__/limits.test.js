@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict')
 const net = require('node:net')
 const test = require('node:test')
+const { Client, Server } = require('..')
 const { eventOf, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 const { textOf } = require('./support/legacy-framing.js')
@@ -119,4 +120,17 @@ test('an old client that breaks the rules loses its connection, and only it', as
     priv.destroy()
     assert.equal(await alice.deliver('echo', what), what)
   }
+})
+
+test('limits with which nothing would work are refused, and so is a name that no frame has room for', () => {
+  const refusal = { code: 'ERR_IPC_INVALID_ARGUMENT' }
+  for (const option of ['maxMessageSize', 'maxClients', 'handshakeTimeout']) {
+    for (const value of [0, 0.5])
+      assert.throws(() => new Server({ [option]: value }), refusal, `${option}: ${value}`)
+    assert.ok(new Server({ [option]: 1 }))
+  }
+  assert.throws(() => new Client({ maxMessageSize: 0 }), refusal)
+  assert.throws(() => new Client({ name: 'x'.repeat(65_536) }), refusal)
+  assert.throws(() => new Client({ name: 'ž'.repeat(32_768) }), refusal)
+  assert.ok(new Client({ name: 'x'.repeat(65_535) }))
 })

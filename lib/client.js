@@ -3,10 +3,15 @@
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
-const { closedError, invalidArgument, ipcError, refusable, remoteError } = require('./errors.js')
-const { describe, nativeOptions } = require('./options.js')
-const { PromiseQueue, PromiseTable } = require('./promises.js')
+const { describe } = require('./describe.js')
+const { closedError, invalidArgument, ipcError, refusable } = require('./errors.js')
+const { release, watchOver } = require('./exit.js')
+const { remoteError } = require('./failure.js')
+const { nativeOptions } = require('./options.js')
+const { PromiseQueue, PromiseTable, quiet } = require('./promises.js')
+const { abortReason, checkSignal, watchSignal } = require('./signals.js')
 const { Socket } = require('./socket.js')
+const { after } = require('./timer.js')
 
 // Kinds of events: see `src/node/batch.rs`.
 const REJECTED = 4
@@ -35,6 +40,8 @@ class Client extends EventEmitter {
   #soon
   #connecting = null
   #closing = null
+  /** Whether it was closed, and not connected since. */
+  #closed = false
   #discovery = null
   #oneWay = new PromiseQueue()
   #deliveries = new PromiseTable()
@@ -87,6 +94,8 @@ class Client extends EventEmitter {
 
   connect() {
     refusable(() => this.#native.connect(this.#core.onEvents))
+    this.#closed = false
+    watchOver(this.#core)
     this.#soon = setTimeout(() => this.#lookOut(), SOON).unref()
     return new Promise((resolve, reject) => {
       this.#connecting = { resolve, reject }
@@ -128,6 +137,7 @@ class Client extends EventEmitter {
 
   close() {
     if (this.#closing !== null) return this.#closing.promise
+    this.#closed = true
     if (!this.isStarted()) {
       this.#core.outgoing.flush()
       this.#native.close()
@@ -146,24 +156,36 @@ class Client extends EventEmitter {
     return promise
   }
 
+  /** Called by EventEmitter where `captureRejections` is set. */
+  [Symbol.for('nodejs.rejection')](error, event) {
+    this.#core.rejected(error, event)
+  }
+
   // --- what goes out ---
 
   #push(kind, name, command, data) {
     try {
       this.#queue(kind, name, command, data, 0)
     } catch (error) {
-      return Promise.reject(error)
+      const rejected = Promise.reject(error)
+      return this.#closed ? quiet(rejected) : rejected
     }
     return this.#oneWay.next()
   }
 
   #request(kind, name, command, data, options) {
-    const { timeout, signal } = options ?? {}
-    if (signal?.aborted) return Promise.reject(signal.reason)
-    if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-      return Promise.reject(
-        invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`),
-      )
+    let timeout
+    let signal
+    if (options !== undefined && options !== null) {
+      // What is read here is the program's, and may throw.
+      try {
+        timeout = options.timeout ?? undefined
+        signal = options.signal ?? undefined
+        checkLimits(timeout, signal)
+        if (signal?.aborted) return Promise.reject(abortReason(signal))
+      } catch (error) {
+        return Promise.reject(error)
+      }
     }
     const delivery = this.#deliveries.next()
     try {
@@ -178,7 +200,7 @@ class Client extends EventEmitter {
   }
 
   #queue(kind, name, command, data, request) {
-    if (this.#closing !== null) throw closedError()
+    if (this.#closed) throw closedError()
     const [payload, bytes] = encode(data)
     // Behind what may call functions of the user's, which may send.
     const route = this.#route
@@ -206,7 +228,7 @@ class Client extends EventEmitter {
       this.#core.outgoing.call(native.cancel, delivery.number)
       delivery.reject(error)
     }
-    const onAbort = () => giveUp(signal.reason)
+    const onAbort = () => giveUp(abortReason(signal))
     const onTimeout = () =>
       giveUp(
         ipcError(
@@ -214,11 +236,11 @@ class Client extends EventEmitter {
           `No answer to ${describe(command)} came within ${timeout} ms; allow more or see why it takes so long.`,
         ),
       )
-    const timer = timeout === undefined || timeout === Infinity ? undefined : setTimeout(onTimeout, timeout)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stop = timeout === undefined || timeout === Infinity ? undefined : after(timeout, onTimeout)
+    const unwatch = signal && watchSignal(signal, onAbort)
     delivery.release = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stop?.()
+      unwatch?.()
     }
   }
 
@@ -297,6 +319,7 @@ class Client extends EventEmitter {
 
   /** Nothing that has not been settled ever will be. */
   #abandon(error) {
+    release(this.#core)
     const deliveries = this.#deliveries.takeAll()
     this.#core.outgoing.discard()
     this.#peer.uuid = null
@@ -327,6 +350,14 @@ class Client extends EventEmitter {
       },
     })
   }
+}
+
+/** Throws where the limits of a delivery are not what they have to be. */
+function checkLimits(timeout, signal) {
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
+    throw invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`)
+  }
+  if (signal !== undefined) checkSignal(signal)
 }
 
 /** Both spellings of the list of commands; the second one is not shown. */

@@ -3,8 +3,10 @@
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { Container } = require('./container.js')
+const { describe } = require('./describe.js')
 const { invalidArgument, ipcError, refusable } = require('./errors.js')
-const { describe } = require('./options.js')
+const { isEnding } = require('./exit.js')
+const { describeFailure, describeThrown, isError } = require('./failure.js')
 const { Outgoing } = require('./outgoing.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
 
@@ -34,6 +36,12 @@ const INVALID_JSON = {
 
 /** The method that `emit` of Server and Client, which sends a message, hides. */
 const announce = EventEmitter.prototype.emit
+
+/** As it is by itself: a promise may have one of its own. */
+const { then } = Promise.prototype
+
+// What replaces it later, as a test that fakes the time does, may never call back.
+const { nextTick } = process
 
 /** What Server and Client have in common: handlers, the native instance, and its events. */
 class Core {
@@ -90,9 +98,13 @@ class Core {
 
   /** What was queued is written at the end of this tick, together. */
   plan() {
+    if (isEnding()) {
+      this.write()
+      return
+    }
     if (this.#planned) return
     this.#planned = true
-    process.nextTick(runTurn, this)
+    nextTick(runTurn, this)
   }
 
   /** Writes what was queued, and takes the events that it led to. */
@@ -102,13 +114,25 @@ class Core {
     native.turn(this.id)
   }
 
+  /** Writes what was queued as far as the sockets take it now, and takes no events. */
+  write() {
+    this.outgoing.end()
+    native.flush(this.id)
+  }
+
   /** Announces an event of the owner. What a listener throws is uncaught, and disturbs nothing here. */
   announce(event, ...parts) {
     try {
       announce.call(this.#owner, event, ...parts)
     } catch (error) {
-      process.nextTick(rethrow, error)
+      nextTick(rethrow, error)
     }
+  }
+
+  /** A listener that is an async function has failed, and `captureRejections` is set. */
+  rejected(error, event) {
+    if (event === 'error') nextTick(rethrow, error)
+    else nextTick(emitError, this.#owner, error)
   }
 
   #dispatch(events, parts) {
@@ -128,9 +152,18 @@ class Core {
           at += LENGTHS[SETTLED]
           break
         default:
-          this.#listener.event(kind, events.slice(at + 1, at + LENGTHS[kind]))
+          this.#event(kind, events.slice(at + 1, at + LENGTHS[kind]))
           at += LENGTHS[kind]
       }
+    }
+  }
+
+  /** What goes wrong with one event costs none of the others. */
+  #event(kind, parts) {
+    try {
+      this.#listener.event(kind, parts)
+    } catch (error) {
+      nextTick(rethrow, error)
     }
   }
 
@@ -194,18 +227,20 @@ class Core {
     let result
     try {
       result = handler.call(this.#owner, container)
+      // To ask for `then`, and to call it, may throw.
+      if (typeof result?.then === 'function') {
+        then.call(
+          Promise.resolve(result),
+          value => this.#respond(session, request, value),
+          error => this.#failed(session, request, error),
+        )
+        return
+      }
     } catch (error) {
       this.#failed(session, request, error)
       return
     }
-    if (typeof result?.then === 'function') {
-      Promise.resolve(result).then(
-        value => this.#respond(session, request, value),
-        error => this.#failed(session, request, error),
-      )
-    } else {
-      this.#respond(session, request, result)
-    }
+    this.#respond(session, request, result)
   }
 
   #respond(session, request, value) {
@@ -222,7 +257,7 @@ class Core {
   #failed(session, request, error) {
     if (request === 0) {
       // Not now: without a listener it is uncaught, and the other events of this batch have to be dealt with.
-      process.nextTick(emitError, this.#owner, error)
+      nextTick(emitError, this.#owner, error)
       return
     }
     this.outgoing.call(native.respond, session, request, 1, JSON.stringify(describeFailure(error)), 0)
@@ -248,31 +283,12 @@ function checkCommand(command) {
   }
 }
 
-function describeFailure(error) {
-  const isError = typeof error === 'object' && error !== null
-  const text = value => (typeof value === 'string' ? value : undefined)
-  return {
-    name: (isError && text(error.name)) || 'Error',
-    message: (isError ? text(error.message) : undefined) ?? describeThrown(error),
-    code: (isError && text(error.code)) || null,
-    remote: true,
-  }
-}
-
-function describeThrown(value) {
-  try {
-    return String(value)
-  } catch {
-    return 'The handler threw something that has no text.'
-  }
-}
-
 function runTurn(core) {
   core.turn()
 }
 
 function emitError(owner, error) {
-  announce.call(owner, 'error', error instanceof Error ? error : thrownValue(error))
+  announce.call(owner, 'error', isError(error) ? error : thrownValue(error))
 }
 
 function thrownValue(value) {

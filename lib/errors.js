@@ -28,14 +28,4 @@ function closedError() {
   return ipcError('ERR_IPC_CLOSED', 'Closed before this was done; connect() again and repeat it.')
 }
 
-/** A failure frame as an error: of a remote handler, with its name, message and code, or of the server. */
-function remoteError({ name, message, code, remote }) {
-  const error = new Error(message)
-  // As an own property that is not enumerable, like that of an error class.
-  Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
-  error.code = code ?? 'ERR_IPC_HANDLER_THREW'
-  if (remote) error.remote = true
-  return error
-}
-
-module.exports = { closedError, errorFrom, invalidArgument, ipcError, refusable, remoteError }
+module.exports = { closedError, errorFrom, invalidArgument, ipcError, refusable }

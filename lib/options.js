@@ -1,6 +1,7 @@
 'use strict'
 
 const native = require('./binding.js')
+const { describe } = require('./describe.js')
 const { invalidArgument } = require('./errors.js')
 
 const MEBIBYTE = 1024 * 1024
@@ -34,6 +35,12 @@ const NUMBERS = [
   'busyPoll',
 ]
 
+/** Nothing would work with less. */
+const AT_LEAST_ONE = ['maxMessageSize', 'maxClients', 'handshakeTimeout']
+
+/** What a frame has room for, in bytes. */
+const LONGEST_NAME = 65_535
+
 /** The options of a Server or Client, checked, in the form that the native side takes. */
 function nativeOptions(given) {
   if (given !== undefined && given !== null && typeof given !== 'object') {
@@ -44,8 +51,14 @@ function nativeOptions(given) {
     if (value !== undefined && value !== null) options[key] = value
   }
   for (const key of NUMBERS) checkNumber(key, options[key])
+  for (const key of AT_LEAST_ONE) checkAtLeastOne(key, options[key])
   checkText('domain', options.domain)
   if (options.name !== undefined) checkText('name', options.name)
+  if (Buffer.byteLength(options.name ?? '') > LONGEST_NAME) {
+    throw invalidArgument(
+      `The name has ${Buffer.byteLength(options.name)} bytes; use at most ${LONGEST_NAME}, or leave it out for a random one.`,
+    )
+  }
   if (options.name === '') throw invalidArgument('The name must not be empty; leave it out for a random one.')
   if (!Buffer.isEncoding(options.encoding)) {
     throw invalidArgument(
@@ -90,14 +103,15 @@ function checkNumber(key, value) {
   }
 }
 
+function checkAtLeastOne(key, value) {
+  if (value < 1)
+    throw invalidArgument(`${key} has to be 1 or more, not ${value}: nothing would work with less.`)
+}
+
 function checkText(key, value) {
   if (typeof value !== 'string') {
     throw invalidArgument(`The ${key} has to be a string, not ${describe(value)}.`)
   }
 }
 
-function describe(value) {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value)
-}
-
-module.exports = { describe, nativeOptions }
+module.exports = { nativeOptions }

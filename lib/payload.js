@@ -1,13 +1,13 @@
 'use strict'
 
+const { types } = require('node:util')
+const { describe } = require('./describe.js')
 const { ipcError } = require('./errors.js')
 
 /** Whether `data` itself is raw bytes, which travel as they are. */
 function isBytes(data) {
   return (
-    typeof data === 'object' &&
-    data !== null &&
-    (ArrayBuffer.isView(data) || data instanceof ArrayBuffer || data instanceof SharedArrayBuffer)
+    typeof data === 'object' && data !== null && (ArrayBuffer.isView(data) || types.isAnyArrayBuffer(data))
   )
 }
 
@@ -24,7 +24,7 @@ function toText(data) {
   try {
     return JSON.stringify(data) ?? 'null'
   } catch (cause) {
-    if (cause instanceof RangeError && /string length/i.test(cause.message)) {
+    if (isTooLong(cause)) {
       throw ipcError(
         'ERR_IPC_MESSAGE_TOO_LARGE',
         'The data is larger than a string can be; send it in parts or as a Buffer.',
@@ -39,8 +39,14 @@ function toText(data) {
   }
 }
 
+/** V8 could not make the string. What `toJSON()` throws may be anything. */
+function isTooLong(error) {
+  return types.isNativeError(error) && error.name === 'RangeError' && /string length/i.test(error.message)
+}
+
 function firstLine(error) {
-  return String(error?.message ?? error).split('\n', 1)[0]
+  const text = types.isNativeError(error) ? error.message : describe(error)
+  return String(text).split('\n', 1)[0]
 }
 
 module.exports = { isBytes, toBuffer, toText }

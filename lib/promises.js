@@ -4,13 +4,17 @@
 class PromiseQueue {
   /** What resolves each promise; it rejects one too, by resolving it to a rejected one. */
   #entries = []
+  /** The promises, in the same order. */
+  #promises = []
   #head = 0
 
   /** A promise that is settled in its turn. */
   next() {
-    return new Promise(resolve => {
+    const promise = new Promise(resolve => {
       this.#entries.push(resolve)
     })
+    this.#promises.push(promise)
+    return promise
   }
 
   /** Resolves the first `count`. */
@@ -25,9 +29,12 @@ class PromiseQueue {
     this.#compact()
   }
 
-  /** Rejects all that are left. */
+  /** Rejects all that are left. Nobody has to look at that: who sends and forgets may close. */
   rejectAll(error) {
-    while (this.#head < this.#entries.length) this.#take()(Promise.reject(error))
+    while (this.#head < this.#entries.length) {
+      quiet(this.#promises[this.#head])
+      this.#take()(Promise.reject(error))
+    }
     this.#compact()
   }
 
@@ -40,12 +47,20 @@ class PromiseQueue {
   #compact() {
     if (this.#head === this.#entries.length) {
       this.#entries = []
+      this.#promises = []
       this.#head = 0
     } else if (this.#head > 2048 && this.#head > this.#entries.length / 2) {
       this.#entries = this.#entries.slice(this.#head)
+      this.#promises = this.#promises.slice(this.#head)
       this.#head = 0
     }
   }
+}
+
+/** A promise whose rejection is no unhandled one, whether or not somebody waits for it. */
+function quiet(promise) {
+  promise.catch(() => {})
+  return promise
 }
 
 /** How many places a table begins with; a power of two. */
@@ -124,4 +139,4 @@ class Pending {
   }
 }
 
-module.exports = { PromiseQueue, PromiseTable }
+module.exports = { PromiseQueue, PromiseTable, quiet }

@@ -3,8 +3,10 @@
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
+const { describe } = require('./describe.js')
 const { invalidArgument, refusable } = require('./errors.js')
-const { describe, nativeOptions } = require('./options.js')
+const { release, watchOver } = require('./exit.js')
+const { nativeOptions } = require('./options.js')
 const { Socket } = require('./socket.js')
 
 // Kinds of events: see `src/node/batch.rs`.
@@ -57,7 +59,7 @@ class Server extends EventEmitter {
 
   start() {
     refusable(() => this.#native.start(this.#core.onEvents))
-    unlinkOnExit()
+    watchOver(this.#core)
     return this
   }
 
@@ -98,6 +100,11 @@ class Server extends EventEmitter {
     return promise
   }
 
+  /** Called by EventEmitter where `captureRejections` is set. */
+  [Symbol.for('nodejs.rejection')](error, event) {
+    this.#core.rejected(error, event)
+  }
+
   #listener() {
     return {
       server: this,
@@ -127,6 +134,7 @@ class Server extends EventEmitter {
         peer.announce('drain')
         break
       case CLOSED:
+        release(this.#core)
         this.#closing.resolve()
         this.#closing = null
     }
@@ -154,15 +162,6 @@ class Server extends EventEmitter {
       },
     })
   }
-}
-
-let registered = false
-
-/** On `process.exit` and uncaught exceptions no cleanup hook of Node's runs: sockets are taken away here. */
-function unlinkOnExit() {
-  if (registered) return
-  registered = true
-  process.on('exit', () => native.unlinkAll())
 }
 
 module.exports = { Server }

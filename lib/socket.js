@@ -1,8 +1,12 @@
 'use strict'
 
 const { EventEmitter } = require('node:events')
+const { setImmediate } = require('node:timers')
 const native = require('./binding.js')
 const { refusable } = require('./errors.js')
+
+// As in lib/core.js.
+const { nextTick } = process
 
 /**
  * The other side of a connection, as `container.socket` gives it: as much of a `net.Socket` as programs for
@@ -59,7 +63,7 @@ class Socket extends EventEmitter {
     try {
       this.emit(event)
     } catch (error) {
-      process.nextTick(() => {
+      nextTick(() => {
         throw error
       })
     }
@@ -74,7 +78,7 @@ class Socket extends EventEmitter {
       if (typeof callback !== 'function' && error.code !== 'ERR_IPC_CLIENT_LEFT') throw error
       failure = error
     }
-    if (typeof callback === 'function') process.nextTick(callback, failure)
+    if (typeof callback === 'function') nextTick(callback, failure)
     return failure === null && !this.#link.isBlocked()
   }
 }

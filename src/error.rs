@@ -98,7 +98,7 @@ pub struct Error {
 pub struct Remote {
     /// The kind of error, such as JavaScript's `TypeError`.
     pub name: String,
-    /// The code, if it had one.
+    /// The code, if it had one; a number as text.
     pub code: Option<String>,
 }
 
@@ -145,14 +145,20 @@ impl Error {
         struct Failure {
             name: Option<String>,
             message: Option<String>,
-            code: Option<String>,
+            code: Option<serde_json::Value>,
             remote: bool,
         }
         // What is not of this form is a failure all the same.
         let failure: Failure = serde_json::from_slice(failure).unwrap_or_default();
-        let ours = failure.code.as_deref().and_then(Code::of_ours);
+        // JavaScript's errors have numbers for codes as well.
+        let code = match failure.code {
+            Some(serde_json::Value::String(code)) => Some(code),
+            Some(serde_json::Value::Number(code)) => Some(code.to_string()),
+            _ => None,
+        };
+        let ours = code.as_deref().and_then(Code::of_ours);
         let remote = (failure.remote || ours.is_none())
-            .then(|| Box::new(Remote { name: failure.name.unwrap_or_else(|| "Error".to_owned()), code: failure.code }));
+            .then(|| Box::new(Remote { name: failure.name.unwrap_or_else(|| "Error".to_owned()), code }));
         let message = failure.message.unwrap_or_default();
         Error { code: ours.unwrap_or(Code::HandlerThrew), message, remote }
     }
@@ -236,6 +242,9 @@ mod tests {
         let failure = br#"{"name":"Error","message":"late","code":"ERR_IPC_TIMEOUT","remote":true}"#;
         let error = Error::from_json(failure);
         assert!(error.code() == Code::Timeout && error.remote().is_some());
+        let error = Error::from_json(br#"{"name":"Error","message":"gone","code":5,"remote":true,"errno":-2}"#);
+        let remote = Remote { name: "Error".into(), code: Some("5".into()) };
+        assert_eq!((error.message(), error.remote()), ("gone", Some(&remote)));
         assert_eq!(Error::from_json(b"null").code(), Code::HandlerThrew);
     }
 }

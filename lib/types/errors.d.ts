@@ -18,7 +18,10 @@ export interface IpcError extends Error {
    * or, where `remote` is true, whatever code the error had that the handler threw.
    */
   code: ErrorCode | (string & {})
-  /** True where a handler on the other side threw this: name, message and code are that error's. */
+  /**
+   * True where a handler on the other side threw this: name, message and code are that error's. A code that was a number
+   * there is a number here.
+   */
   remote?: boolean
   /** The error behind this one, if there is one. */
   cause?: unknown

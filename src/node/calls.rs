@@ -48,7 +48,7 @@ struct Payloads {
 /// # Safety
 /// `exports` is an object of the current environment `env`.
 pub(super) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
-    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 10] = [
+    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 11] = [
         ("route", route),
         ("send", send),
         ("sendRun", send_run),
@@ -59,6 +59,7 @@ pub(super) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
         ("respond", respond),
         ("respondRun", respond_run),
         ("turn", turn),
+        ("flush", flush),
     ];
     for (name, function) in functions {
         // SAFETY: the caller's promise.
@@ -210,6 +211,18 @@ unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> 
     guard((), || {
         if let Some(instance) = environment::instance(arguments.number(0)) {
             instance.turn();
+        }
+    });
+    ptr::null_mut()
+}
+
+/// `flush(instance)`: writes what was queued as far as the sockets take it, and hands nothing over.
+unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<1>::of(env, info) };
+    guard((), || {
+        if let Some(instance) = environment::instance(arguments.number(0)) {
+            instance.flush();
         }
     });
     ptr::null_mut()

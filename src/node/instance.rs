@@ -184,6 +184,11 @@ impl Instance {
         self.look_after();
     }
 
+    /// Writes what was queued as far as the sockets take it.
+    pub(super) fn flush(&self) {
+        either!(self, endpoint => endpoint.flush());
+    }
+
     /// Whether JavaScript has to see to it that a turn follows what was just queued. Within one that is so for what
     /// is not the first, as more of it may be gathered, and crosses then.
     pub(super) fn wants_turn(&self) -> bool {

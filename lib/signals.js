@@ -1,0 +1,65 @@
+'use strict'
+
+/** Abort signals. One has a single listener here, however many deliveries it can give up. */
+
+const { invalidArgument, ipcError } = require('./errors.js')
+const { describe } = require('./describe.js')
+
+/** By signal, what is called when it is aborted. Its listener is there as long as there is anything to call. */
+const watched = new WeakMap()
+
+/** Throws where `signal` is none. */
+function checkSignal(signal) {
+  const isSignal =
+    typeof signal === 'object' &&
+    signal !== null &&
+    'aborted' in signal &&
+    typeof signal.addEventListener === 'function' &&
+    typeof signal.removeEventListener === 'function'
+  if (!isSignal) throw invalidArgument(`The signal has to be an AbortSignal, not ${describe(signal)}.`)
+}
+
+/** Calls `onAbort` once the signal is aborted. Returns the function that ends that. */
+function watchSignal(signal, onAbort) {
+  let watch = watched.get(signal)
+  if (watch === undefined) {
+    watch = new Watch(signal)
+    watched.set(signal, watch)
+  }
+  watch.calls.add(onAbort)
+  return () => {
+    if (watch.calls.delete(onAbort) && watch.calls.size === 0) watch.end()
+  }
+}
+
+/** Why a signal was aborted: its reason, or an `AbortError` where it gives none. */
+function abortReason(signal) {
+  if (signal.reason !== undefined) return signal.reason
+  return Object.assign(ipcError('ABORT_ERR', 'The delivery was aborted by its signal.'), {
+    name: 'AbortError',
+  })
+}
+
+module.exports = { abortReason, checkSignal, watchSignal }
+
+class Watch {
+  calls = new Set()
+  #signal
+
+  constructor(signal) {
+    this.#signal = signal
+    signal.addEventListener('abort', this.#onAbort)
+  }
+
+  end() {
+    watched.delete(this.#signal)
+    this.#signal.removeEventListener('abort', this.#onAbort)
+  }
+
+  #onAbort = () => {
+    const calls = [...this.calls]
+    this.calls.clear()
+    this.end()
+    for (const call of calls) call()
+  }
+}

@@ -1,0 +1,22 @@
+'use strict'
+
+// What is replaced later, as by a test that fakes the time, is not used here: a promise would never settle.
+const { clearTimeout, setTimeout } = require('node:timers')
+
+/** The longest wait of one of Node's timers, in milliseconds; a longer one would be over at once. */
+const LONGEST = 2 ** 31 - 1
+
+/** Calls `callback` once, after any number of milliseconds. Returns the function that prevents it. */
+function after(milliseconds, callback) {
+  let left = milliseconds
+  let timer
+  const wait = () => {
+    const now = Math.min(left, LONGEST)
+    left -= now
+    timer = setTimeout(left > 0 ? wait : callback, now)
+  }
+  wait()
+  return () => clearTimeout(timer)
+}
+
+module.exports = { after }
