@@ -7,6 +7,9 @@ const { fileName, filePath, remedy, foreignFiles } = require('./binary.js')
 
 const OLDEST_NODE = 20
 
+/** What Node.js says where `--no-addons`, or the permission model, keeps addons out. */
+const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED']
+
 module.exports = load()
 
 function load() {
@@ -27,8 +30,18 @@ function load() {
   try {
     return require(file)
   } catch (cause) {
+    if (FORBIDDEN.includes(cause?.code)) throw forbidden(cause)
     throw fs.existsSync(file) ? unloadable(file, cause) : missing()
   }
+}
+
+function forbidden(cause) {
+  return failure(
+    'ERR_IPC_ADDONS_DISABLED',
+    'ipcio is a native addon, and this process may load none: start Node.js without --no-addons, or with --allow-addons ' +
+      'beside --permission.',
+    cause,
+  )
 }
 
 function missing() {

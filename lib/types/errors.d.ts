@@ -29,6 +29,8 @@ export interface IpcError extends Error {
 
 /** The codes of ipcio's own errors. docs/errors.md says of each what leads to it. */
 export type ErrorCode =
+  /** The process may load no native addons: `--no-addons`, or `--permission` without `--allow-addons`. */
+  | 'ERR_IPC_ADDONS_DISABLED'
   /** `start()` or `connect()` was called twice. */
   | 'ERR_IPC_ALREADY_STARTED'
   /** The target of a delivery left before it answered. */
