@@ -1,67 +1,61 @@
 'use strict'
 
 /**
- * Which file holds the native half of ipcio on this platform, and what to tell somebody who lacks it.
- * Shared by the loader and by the scripts that build, so that both mean the same file.
+ * Where the native half of ipcio is on this platform. Shared by the loader and by the scripts that build, so that all
+ * mean the same file.
  */
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { usesMusl } = require('./libc.js')
+const manifest = require('../package.json')
 
 const root = path.join(__dirname, '..')
 
-/** `ipcio.<platform>-<arch>[-musl].node` */
+/** This platform: `<platform>-<arch>`, and on Linux the C library behind it. */
+function target() {
+  const { platform, arch } = process
+  return platform === 'linux' ? `linux-${arch}-${usesMusl() ? 'musl' : 'gnu'}` : `${platform}-${arch}`
+}
+
+/** The package that holds this platform's binary, or null where this version of ipcio comes without one. */
+function packageName() {
+  const name = `@ipcio/${target()}`
+  return name in (manifest.optionalDependencies ?? {}) ? name : null
+}
+
+/** The name of the file that a build on this machine makes. */
 function fileName() {
   return `ipcio.${target()}.node`
 }
 
-/** The absolute path of this platform's binary, whether it is there or not. */
+/** The absolute path of what was built on this machine, whether it is there or not. */
 function filePath() {
   return path.join(root, fileName())
 }
 
-/** True in a clone of the repository, where nothing is built before somebody asks for it. */
+/** Whether something was built on this machine. */
+function isBuilt() {
+  return exists(fileName())
+}
+
+/** True in a clone of the repository, as opposed to an installed package or a bundle. */
 function isCheckout() {
-  return fs.existsSync(path.join(root, '.git'))
+  return exists('.git') && isWhole()
 }
 
-/** How to make a binary for this machine. Not `npm rebuild`, as npm may be told to run no package's scripts. */
-function remedy() {
-  const command = isCheckout() ? 'npm run build' : 'node scripts/install.js'
-  return `run \`${command}\` in ${root} (it needs Rust, see https://rustup.rs)`
+/** False where these files have become part of a bundle: the package's root is somebody else's folder then. */
+function isWhole() {
+  return exists('scripts/build.js')
 }
 
-/** Names of binaries that lie here for other platforms: a sign that node_modules was copied. */
-function foreignFiles() {
-  return fs
-    .readdirSync(root)
-    .filter(name => /^ipcio\..+\.node$/.test(name) && name !== fileName())
-    .sort()
-}
+module.exports = { root, target, packageName, fileName, filePath, isBuilt, isCheckout, isWhole }
 
-module.exports = { root, fileName, filePath, isCheckout, remedy, foreignFiles }
-
-function target() {
-  const musl = process.platform === 'linux' && usesMusl() ? '-musl' : ''
-  return `${process.platform}-${process.arch}${musl}`
-}
-
-/**
- * Reads the name of the dynamic loader out of the head of the running executable: a tenth of a
- * millisecond, where `process.report` takes fifteen and looking for files under /lib is misled by
- * systems that have both C libraries.
- */
-function usesMusl() {
-  const head = Buffer.alloc(4096)
+function exists(name) {
   try {
-    const descriptor = fs.openSync(process.execPath, 'r')
-    try {
-      fs.readSync(descriptor, head, 0, head.length, 0)
-    } finally {
-      fs.closeSync(descriptor)
-    }
+    return fs.existsSync(path.join(root, name))
   } catch {
+    // `--permission` does not let everybody look.
     return false
   }
-  return head.includes('/ld-musl-')
 }

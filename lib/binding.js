@@ -1,9 +1,10 @@
 'use strict'
 
-/** The native exports, or one sentence that says what to do. */
+/** The native exports, or an error that says in one sentence what to do. */
 
-const fs = require('node:fs')
-const { fileName, filePath, remedy, foreignFiles } = require('./binary.js')
+const { target, filePath, isBuilt, isCheckout } = require('./binary.js')
+const { forbidden, mismatched, missing, tooOld, unloadable, wrongPlatform } = require('./refusals.js')
+const { version } = require('../package.json')
 
 const OLDEST_NODE = 20
 
@@ -13,51 +14,64 @@ const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED']
 module.exports = load()
 
 function load() {
-  const major = Number.parseInt(process.versions.node, 10)
-  if (major < OLDEST_NODE) {
-    throw failure(
-      'ERR_IPC_NODE_TOO_OLD',
-      `ipcio needs Node.js ${OLDEST_NODE} or later and this is ${process.versions.node}: install a newer Node.js.`,
-    )
-  }
-  if (process.platform === 'win32') {
-    throw failure(
-      'ERR_IPC_PLATFORM',
-      'ipcio speaks over Unix domain sockets, which Node.js lacks on Windows: run it on Linux or macOS, or in WSL.',
-    )
-  }
-  const file = filePath()
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) throw tooOld(OLDEST_NODE)
+  if (process.platform === 'win32') throw wrongPlatform()
+  // In a clone, what was built there is what its sources say.
+  const binding = isCheckout() ? (built() ?? packaged()) : (packaged() ?? built())
+  if (!binding) throw missing()
+  if (binding.VERSION !== version) throw mismatched(binding.VERSION, version)
+  return binding
+}
+
+/** The binary of the platform's package, or null where that is not installed. */
+function packaged() {
+  const name = target()
   try {
-    return require(file)
+    // Literal names, and the calls right in this block: so bundlers find the one that is installed, and pass over the
+    // others.
+    switch (name) {
+      case 'darwin-arm64':
+        return require('@ipcio/darwin-arm64')
+      case 'darwin-x64':
+        return require('@ipcio/darwin-x64')
+      case 'linux-arm64-gnu':
+        return require('@ipcio/linux-arm64-gnu')
+      case 'linux-arm64-musl':
+        return require('@ipcio/linux-arm64-musl')
+      case 'linux-x64-gnu':
+        return require('@ipcio/linux-x64-gnu')
+      case 'linux-x64-musl':
+        return require('@ipcio/linux-x64-musl')
+      default:
+        return null
+    }
   } catch (cause) {
-    if (FORBIDDEN.includes(cause?.code)) throw forbidden(cause)
-    throw fs.existsSync(file) ? unloadable(file, cause) : missing()
+    if (isMissing(cause, `@ipcio/${name}`)) return null
+    throw refusal(`@ipcio/${name}`, cause)
   }
 }
 
-function forbidden(cause) {
-  return failure(
-    'ERR_IPC_ADDONS_DISABLED',
-    'ipcio is a native addon, and this process may load none: start Node.js without --no-addons, or with --allow-addons ' +
-      'beside --permission.',
-    cause,
-  )
+/** The binary that was built on this machine, or null where there is none. */
+function built() {
+  if (!isBuilt()) return null
+  const file = filePath()
+  const addon = { exports: {} }
+  try {
+    // What `require` does with an addon, in a way that no bundler tries to follow.
+    process.dlopen(addon, file)
+  } catch (cause) {
+    throw refusal(file, cause)
+  }
+  return addon.exports
 }
 
-function missing() {
-  const others = foreignFiles()
-  const found = others.length > 0 ? ` (there is ${others.join(', ')}, for another platform)` : ''
-  return failure('ERR_IPC_NO_BINARY', `ipcio's binary ${fileName()} is missing${found}: ${remedy()}.`)
+/** Whether this very package is not installed: one that is there and lacks its file is another fault. */
+function isMissing(error, name) {
+  const { code, message } = error
+  const isNotFound = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND'
+  return isNotFound && new RegExp(`['"]${name}['"]`).test(message)
 }
 
-function unloadable(file, cause) {
-  return failure(
-    'ERR_IPC_NO_BINARY',
-    `ipcio's binary ${file} does not load here (built for another system, or damaged): ${remedy()}.`,
-    cause,
-  )
-}
-
-function failure(code, message, cause) {
-  return Object.assign(new Error(message, cause && { cause }), { code })
+function refusal(binary, cause) {
+  return FORBIDDEN.includes(cause?.code) ? forbidden(cause) : unloadable(binary, cause)
 }

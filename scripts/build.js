@@ -1,18 +1,18 @@
 'use strict'
 
 /**
- * Builds the addon in release mode and puts it where lib/binding.js looks for it.
+ * Builds the addon for this machine in release mode and puts it where lib/binding.js looks for it: in a clone, and in
+ * an installed package on a platform for which there is no package with a binary.
  *
- * By hand rather than with @napi-rs/cli: all that it would do for us is to run cargo and to copy one
- * file, the types are written by hand, and so building needs nothing but cargo. That matters to
- * those who install the package, as they build it too.
+ * By hand rather than with @napi-rs/cli: all that it would do for us is to run cargo and to copy one file, the types
+ * are written by hand, and so building needs nothing but cargo.
  */
 
 require('./check-node.js')
 const fs = require('node:fs')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
-const { root, fileName, filePath } = require('../lib/binary.js')
+const { root, fileName, filePath, isCheckout } = require('../lib/binary.js')
 const { outputOf, fail } = require('./run.js')
 
 const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock', '.cargo']
@@ -90,4 +90,8 @@ function newestUnder(entry) {
   return Math.max(stat.mtimeMs, ...within)
 }
 
-if (require.main === module) build()
+if (require.main === module) {
+  build()
+  // Hundreds of megabytes that nobody needs again in a node_modules folder.
+  if (!isCheckout()) fs.rmSync(path.join(root, 'target'), { recursive: true, force: true })
+}

@@ -51,7 +51,7 @@ export type ErrorCode =
   | 'ERR_IPC_MESSAGE_TOO_LARGE'
   /** Another client of the domain has this name. */
   | 'ERR_IPC_NAME_TAKEN'
-  /** The native half of ipcio is missing, or does not load on this system. */
+  /** The native half of ipcio is missing. */
   | 'ERR_IPC_NO_BINARY'
   /** Node.js is older than ipcio supports. */
   | 'ERR_IPC_NODE_TOO_OLD'
@@ -71,3 +71,5 @@ export type ErrorCode =
   | 'ERR_IPC_RESTRICTED_COMMAND'
   /** A delivery took longer than its `timeout`. */
   | 'ERR_IPC_TIMEOUT'
+  /** The native half of ipcio was built for another system, or belongs to another version. */
+  | 'ERR_IPC_WRONG_BINARY'

@@ -276,6 +276,10 @@ pub fn unlink_all() {
     }
 }
 
+/// Which version of the JavaScript half this belongs to.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Defines the raw functions.
 #[napi(module_exports)]
 pub fn exports(exports: Object<'_>, env: Env) -> napi::Result<()> {

@@ -1,0 +1,97 @@
+'use strict'
+
+/** Why ipcio does not load here: errors that name the cause and its remedy. */
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { root, target, packageName, isCheckout, isWhole } = require('./binary.js')
+
+const REINSTALL = 'remove node_modules and run `npm install` on this system'
+
+function tooOld(oldest) {
+  return refusal(
+    'ERR_IPC_NODE_TOO_OLD',
+    `ipcio needs Node.js ${oldest} or later and this is ${process.versions.node}: install a newer Node.js.`,
+  )
+}
+
+function wrongPlatform() {
+  return refusal(
+    'ERR_IPC_PLATFORM',
+    'ipcio speaks over Unix domain sockets, which Node.js lacks on Windows: run it on Linux or macOS, or in WSL.',
+  )
+}
+
+function forbidden(cause) {
+  return refusal(
+    'ERR_IPC_ADDONS_DISABLED',
+    'ipcio is a native addon, and this process may load none: start Node.js without --no-addons, or with --allow-addons ' +
+      'beside --permission.',
+    cause,
+  )
+}
+
+/** There is no binary for this platform, neither a package's nor one that was built here. */
+function missing() {
+  return refusal('ERR_IPC_NO_BINARY', `${what()}: ${missingRemedy()}.`)
+}
+
+/** There is one, and the system refuses it. */
+function unloadable(binary, cause) {
+  const reason = String(cause?.message ?? cause).split('\n')[0]
+  return refusal(
+    'ERR_IPC_WRONG_BINARY',
+    `ipcio's binary ${binary} does not load on ${target()} (${reason}): ${wrongRemedy()}.`,
+    cause,
+  )
+}
+
+/** It loads, and belongs to another version of these files. */
+function mismatched(found, expected) {
+  return refusal(
+    'ERR_IPC_WRONG_BINARY',
+    `ipcio is of version ${expected} and its binary of ${found ?? 'an earlier one'}: ${wrongRemedy()}.`,
+  )
+}
+
+module.exports = { tooOld, wrongPlatform, forbidden, missing, unloadable, mismatched }
+
+function what() {
+  const others = otherPackages()
+  const there = others.length > 0 ? ` (there is ${others.join(', ')}, for another system)` : ''
+  return `ipcio's binary for ${target()} is missing${there}`
+}
+
+function missingRemedy() {
+  if (isCheckout() || packageName() === null) return building()
+  if (!isWhole()) return 'let the bundler copy it beside the bundle, as docs/installing.md tells'
+  if (otherPackages().length > 0) return REINSTALL
+  return `install the optional dependencies too (\`npm install --include=optional\`), or ${building()}`
+}
+
+function wrongRemedy() {
+  if (isCheckout() || packageName() === null) return building()
+  return isWhole() ? REINSTALL : 'make the bundle on a system like this one, of one version of ipcio'
+}
+
+/** How to make a binary on this machine. No npm script, as npm may be told to run no package's. */
+function building() {
+  const command = isCheckout() ? 'npm run build' : 'node scripts/build.js'
+  return `run \`${command}\` in ${root} (it needs Rust, see https://rustup.rs)`
+}
+
+/** Packages for other platforms that lie beside this one: a sign that node_modules was copied. */
+function otherPackages() {
+  try {
+    return fs
+      .readdirSync(path.join(root, '..', '@ipcio'))
+      .filter(name => name !== target())
+      .map(name => `@ipcio/${name}`)
+  } catch {
+    return []
+  }
+}
+
+function refusal(code, message, cause) {
+  return Object.assign(new Error(message, cause && { cause }), { code })
+}
