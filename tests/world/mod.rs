@@ -56,6 +56,10 @@ pub(crate) fn trust() -> Trust {
     Trust { own: 1, others: Others::These(Vec::new()) }
 }
 
+pub(crate) fn credentials() -> Credentials {
+    Credentials { uid: 1 }
+}
+
 pub(crate) fn domain() -> Domain {
     Domain::new("world").unwrap()
 }

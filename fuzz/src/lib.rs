@@ -1,0 +1,27 @@
+//! What the fuzz targets have in common: how bytes become decisions, and frames that come close to valid ones.
+
+mod input;
+mod pieces;
+mod wire;
+
+pub use input::Input;
+pub use pieces::in_pieces;
+pub use wire::{COMMANDS, NAMES, frame, hello, payload, welcome};
+
+#[path = "../../tests/world/mod.rs"]
+mod world;
+
+/// A server's options, and a client's, as the tests have them.
+pub fn server_options() -> ipcio::server::Options {
+    world::server_options()
+}
+
+/// See [`server_options`].
+pub fn client_options(name: &str) -> ipcio::client::Options {
+    world::client_options(name)
+}
+
+/// Whom a machine believes to be at the other end.
+pub fn peer() -> ipcio::machine::Credentials {
+    world::credentials()
+}
