@@ -229,3 +229,10 @@ test('data whose toJSON() throws something odd is refused', async t => {
     assert.equal(await client.deliver('echo', 1), 1)
   }
 })
+
+test('fakes that were there before the package, and never call back, keep nothing from settling', async t => {
+  const domain = new Domain(t)
+  const child = domain.spawn('faked-ticks.js')
+  assert.equal(await child.report('answer'), 42)
+  await child.report('closed')
+})

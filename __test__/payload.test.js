@@ -249,3 +249,15 @@ test('an answer above the limit rejects the delivery, and the connection goes on
   await assert.rejects(alice.deliver('alice', 'big', null), refusal)
   assert.equal(await alice.deliver('echo', 'goes on'), 'goes on')
 })
+
+test('a Buffer over memory that other threads may write to is copied', async t => {
+  const { routes } = await openRoutes(t)
+  const shared = new SharedArrayBuffer(8)
+  const bytes = new Uint8Array(shared)
+  bytes.set([1, 2, 3, 4, 5, 6, 7, 8])
+  for (const [route, pass] of Object.entries(routes)) {
+    assert.deepEqual([...(await pass(shared))], [...bytes], route)
+    assert.deepEqual([...(await pass(Buffer.from(shared, 2, 4)))], [3, 4, 5, 6], route)
+    assert.deepEqual([...(await pass(new Uint16Array(shared, 2, 2)))], [3, 4, 5, 6], route)
+  }
+})

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
+const { setTimeout: sleep } = require('node:timers/promises')
 const { Client, Server } = require('..')
 const { Domain } = require('./support/domain.js')
 
@@ -89,4 +90,15 @@ test('IPCIO_LOG takes a filter', async t => {
   }
   const child = await run(t, 'quiet', { IPCIO_LOG: 'error,ipcio=debug' })
   assert.match(child.stderr, /HANDLER EXEC.*spoken/)
+})
+
+test('no line is lost where whoever reads the output is slow', async t => {
+  const domain = new Domain(t)
+  const child = domain.spawn('verbose.js', ['verbose-crowd'], { env: { IPCIO_LOG: '', FORCE_COLOR: '0' } })
+  // The output stays unread until long after the pipe is full.
+  child.process.stdout.pause()
+  await sleep(1000)
+  child.process.stdout.resume()
+  assert.deepEqual(await child.end(), { code: 0, signal: null }, child.stderr)
+  assert.equal(child.stdout.split('\n').filter(line => /^HANDLER EXEC.*spoken/.test(line)).length, 3001)
 })

@@ -11,7 +11,7 @@ const { nativeOptions } = require('./options.js')
 const { PromiseQueue, PromiseTable, quiet } = require('./promises.js')
 const { abortReason, checkSignal, watchSignal } = require('./signals.js')
 const { Socket } = require('./socket.js')
-const { after } = require('./timer.js')
+const { after, afterwards } = require('./timer.js')
 
 // Kinds of events: see `src/node/batch.rs`.
 const REJECTED = 4
@@ -96,7 +96,7 @@ class Client extends EventEmitter {
     refusable(() => this.#native.connect(this.#core.onEvents))
     this.#closed = false
     watchOver(this.#core)
-    this.#soon = setTimeout(() => this.#lookOut(), SOON).unref()
+    this.#soon = afterwards(SOON, () => this.#lookOut())
     return new Promise((resolve, reject) => {
       this.#connecting = { resolve, reject }
       this.#core.plan()
@@ -306,7 +306,7 @@ class Client extends EventEmitter {
   }
 
   #unwatch() {
-    clearTimeout(this.#soon)
+    this.#soon?.()
     this.#watch?.stop()
   }
 

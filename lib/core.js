@@ -9,6 +9,7 @@ const { isEnding } = require('./exit.js')
 const { describeFailure, describeThrown, isError } = require('./failure.js')
 const { Outgoing } = require('./outgoing.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
+const { later } = require('./tick.js')
 
 // Kinds of events: see `src/node/batch.rs`.
 const MESSAGE = 0
@@ -39,9 +40,6 @@ const announce = EventEmitter.prototype.emit
 
 /** As it is by itself: a promise may have one of its own. */
 const { then } = Promise.prototype
-
-// What replaces it later, as a test that fakes the time does, may never call back.
-const { nextTick } = process
 
 /** What Server and Client have in common: handlers, the native instance, and its events. */
 class Core {
@@ -104,7 +102,7 @@ class Core {
     }
     if (this.#planned) return
     this.#planned = true
-    nextTick(runTurn, this)
+    later(runTurn, this)
   }
 
   /** Writes what was queued, and takes the events that it led to. */
@@ -125,14 +123,14 @@ class Core {
     try {
       announce.call(this.#owner, event, ...parts)
     } catch (error) {
-      nextTick(rethrow, error)
+      later(rethrow, error)
     }
   }
 
   /** A listener that is an async function has failed, and `captureRejections` is set. */
   rejected(error, event) {
-    if (event === 'error') nextTick(rethrow, error)
-    else nextTick(emitError, this.#owner, error)
+    if (event === 'error') later(rethrow, error)
+    else later(emitError, this.#owner, error)
   }
 
   #dispatch(events, parts) {
@@ -163,7 +161,7 @@ class Core {
     try {
       this.#listener.event(kind, parts)
     } catch (error) {
-      nextTick(rethrow, error)
+      later(rethrow, error)
     }
   }
 
@@ -257,7 +255,7 @@ class Core {
   #failed(session, request, error) {
     if (request === 0) {
       // Not now: without a listener it is uncaught, and the other events of this batch have to be dealt with.
-      nextTick(emitError, this.#owner, error)
+      later(emitError, this.#owner, error)
       return
     }
     this.outgoing.call(native.respond, session, request, 1, JSON.stringify(describeFailure(error)), 0)

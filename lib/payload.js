@@ -11,12 +11,19 @@ function isBytes(data) {
   )
 }
 
-/** The bytes of a Buffer, typed array, DataView or ArrayBuffer. */
+/** The bytes of a Buffer, typed array, DataView or ArrayBuffer. Other threads may write to shared memory: it is copied. */
 function toBuffer(data) {
-  if (Buffer.isBuffer(data)) return data
-  return ArrayBuffer.isView(data)
-    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-    : Buffer.from(data)
+  if (!ArrayBuffer.isView(data)) return isShared(data) ? copyOf(data) : Buffer.from(data)
+  if (isShared(data.buffer)) return copyOf(data.buffer, data.byteOffset, data.byteLength)
+  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+}
+
+function isShared(memory) {
+  return !(memory instanceof ArrayBuffer) && types.isSharedArrayBuffer(memory)
+}
+
+function copyOf(memory, start, length) {
+  return Buffer.from(new Uint8Array(memory, start, length))
 }
 
 /** `data` as JSON text; what JSON has no word for, such as `undefined`, is `null`. */

@@ -4,9 +4,7 @@ const { EventEmitter } = require('node:events')
 const { setImmediate } = require('node:timers')
 const native = require('./binding.js')
 const { refusable } = require('./errors.js')
-
-// As in lib/core.js.
-const { nextTick } = process
+const { later } = require('./tick.js')
 
 /**
  * The other side of a connection, as `container.socket` gives it: as much of a `net.Socket` as programs for
@@ -63,7 +61,7 @@ class Socket extends EventEmitter {
     try {
       this.emit(event)
     } catch (error) {
-      nextTick(() => {
+      later(() => {
         throw error
       })
     }
@@ -78,7 +76,7 @@ class Socket extends EventEmitter {
       if (typeof callback !== 'function' && error.code !== 'ERR_IPC_CLIENT_LEFT') throw error
       failure = error
     }
-    if (typeof callback === 'function') nextTick(callback, failure)
+    if (typeof callback === 'function') later(callback, failure)
     return failure === null && !this.#link.isBlocked()
   }
 }

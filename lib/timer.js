@@ -19,4 +19,12 @@ function after(milliseconds, callback) {
   return () => clearTimeout(timer)
 }
 
-module.exports = { after }
+/** The same for a short wait that does not keep the process alive. */
+function afterwards(milliseconds, callback) {
+  const timer = setTimeout(callback, milliseconds)
+  // A fake that was there before this was loaded may return a number.
+  timer?.unref?.()
+  return () => clearTimeout(timer)
+}
+
+module.exports = { after, afterwards }

@@ -428,3 +428,32 @@ fn object(stream: &mut UnixStream) -> Value {
 fn extension(path: &Path) -> &str {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
+
+#[tokio::test]
+async fn options_with_which_nothing_could_work_are_refused_and_huge_ones_mean_without_end() {
+    let refused = |result: Result<(), Error>| assert_eq!(result.unwrap_err().code(), Code::InvalidArgument);
+    let domain = domain();
+    for name in [String::new(), "n".repeat(65_536)] {
+        refused(client(&domain, &name).start().map(drop));
+    }
+    refused(client(&domain, "a").max_message_size(0).start().map(drop));
+    refused(server(&domain).max_message_size(0).start().map(drop));
+    refused(server(&domain).max_clients(0).start().map(drop));
+    refused(server(&domain).handshake_timeout(Duration::ZERO).start().map(drop));
+    refused(server(&domain).mode(0o1777).start().map(drop));
+
+    let server = server(&domain)
+        .max_message_size(usize::MAX)
+        .max_clients(usize::MAX)
+        .slow_consumer_limit(usize::MAX)
+        .handshake_timeout(Duration::MAX)
+        .resume_timeout(Duration::MAX)
+        .close_timeout(Duration::MAX)
+        .start()
+        .unwrap();
+    let builder = client(&domain, "a").max_message_size(usize::MAX).close_timeout(Duration::MAX);
+    let client = timeout(SOON, builder.connect()).await.unwrap().unwrap();
+    let answer = timeout(SOON, client.deliver("double", 21)).await.unwrap().unwrap();
+    assert_eq!(answer.parse::<f64>().unwrap(), 42.0);
+    close(&server, &[&client]).await;
+}

@@ -278,11 +278,11 @@ fn call<const N: usize>(
             result.map(|()| instance.wants_turn().then(|| room(&instance)))
         })
     });
-    let env = arguments.env();
+    let scope = arguments.scope();
     let value = match result {
-        Ok(Some(room)) => env.number(room),
+        Ok(Some(room)) => scope.number(room),
         Ok(None) => None,
-        Err(error) => env.string(format!("{} {}", error.code().as_str(), error.message()).as_bytes()),
+        Err(error) => scope.string(format!("{} {}", error.code().as_str(), error.message()).as_bytes()),
     };
     arguments.give(value)
 }

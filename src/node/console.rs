@@ -2,9 +2,12 @@
 //! the filter in `IPCIO_LOG` lets through on the standard error.
 
 use std::fmt::{Debug, Write as _};
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, write};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
@@ -51,14 +54,30 @@ impl<S: Subscriber> Layer<S> for Console {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut narration = Narration::default();
         event.record(&mut narration);
-        // A closed output is no reason to fail.
         if narration.verbose {
-            let _ = std::io::stdout().write_all(narration.line(self.coloured_output).as_bytes());
+            write_whole(&std::io::stdout().lock(), narration.line(self.coloured_output).as_bytes());
         }
         if self.filter.as_ref().is_some_and(|filter| filter.enabled(event.metadata(), context)) {
             let level = event.metadata().level();
             let line = format!("ipcio {level} {}", narration.line(self.coloured_errors));
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            write_whole(&std::io::stderr().lock(), line.as_bytes());
+        }
+    }
+}
+
+/// Writes a line, and waits where a slow reader leaves no room: Node makes pipes non-blocking, and waits for them too. The
+/// lock that `output` is keeps lines of several threads apart.
+fn write_whole(output: &impl AsFd, mut line: &[u8]) {
+    while !line.is_empty() {
+        match write(output, line) {
+            Ok(written) => line = &line[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // A wait that fails is followed by another attempt to write, which tells why.
+                let _ = poll(&mut [PollFd::new(output, PollFlags::OUT)], None);
+            }
+            // A closed output is no reason to fail.
+            Err(_) => return,
         }
     }
 }

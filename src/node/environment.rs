@@ -3,6 +3,8 @@
 //! A thread has one environment for each time that the addon was loaded there (Jest loads it for each test
 //! file), and workers have their own. JavaScript knows an instance by its number.
 
+#![allow(unsafe_code, reason = "hooks that Node-API calls, which is C")]
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
@@ -107,7 +109,11 @@ pub(super) fn remove(id: u32) {
 /// All handles of an environment are closed: it may end.
 pub(super) fn finish(environment: &Environment) {
     THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
-    raw::finish_cleanup(environment.cleanup.get());
+    let handle = environment.cleanup.replace(std::ptr::null_mut());
+    if !handle.is_null() {
+        // SAFETY: it is from `on_loop_cleanup`, and was taken out just now.
+        unsafe { raw::finish_cleanup(handle) };
+    }
 }
 
 /// The environment ends: a worker is terminated, or the process.
@@ -130,7 +136,8 @@ extern "C" fn on_loop_cleanup(handle: sys::napi_async_cleanup_hook_handle, id: *
         let environment = find(id as usize);
         let event_loop = environment.as_ref().and_then(|environment| environment.event_loop());
         let (Some(environment), Some(event_loop)) = (environment, event_loop) else {
-            raw::finish_cleanup(handle);
+            // SAFETY: this is the hook that the handle is for, and it ends here.
+            unsafe { raw::finish_cleanup(handle) };
             return;
         };
         environment.cleanup.set(handle);

@@ -9,7 +9,7 @@ use super::batch::Part;
 use super::endpoint::{Endpoint, LoopEndpoint};
 use super::environment::Environment;
 use super::event_loop::TargetSocket;
-use super::raw::Callback;
+use super::raw::{Callback, guard};
 use crate::client::Client;
 use crate::error::Error;
 use crate::io::Progress;
@@ -153,6 +153,13 @@ impl Instance {
         if self.in_turn.replace(true) {
             return;
         }
+        // A defect that cuts it short does not keep others from beginning.
+        guard((), || self.hand_over());
+        self.in_turn.set(false);
+        self.look_after();
+    }
+
+    fn hand_over(&self) {
         loop {
             while let Some(mut batch) = either!(self, endpoint => endpoint.take()) {
                 if batch.closed {
@@ -180,8 +187,6 @@ impl Instance {
                 break;
             }
         }
-        self.in_turn.set(false);
-        self.look_after();
     }
 
     /// Writes what was queued as far as the sockets take it.
@@ -264,9 +269,9 @@ impl Instance {
     fn dispatch(&self, text: &[u8], parts: Vec<Part>) {
         let Some(callback) = self.callback.borrow().clone() else { return };
         let env = self.environment.env;
-        env.scope(|| {
-            let parts = if parts.is_empty() { env.undefined() } else { env.parts(parts) };
-            if let (Some(text), Some(parts)) = (env.string(text), parts) {
+        env.scope(|scope| {
+            let parts = if parts.is_empty() { scope.undefined() } else { scope.parts(parts) };
+            if let (Some(text), Some(parts)) = (scope.string(text), parts) {
                 callback.call(&[text, parts]);
             }
         });

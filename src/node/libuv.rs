@@ -4,8 +4,10 @@
 #![allow(unsafe_code, reason = "calls into libuv, which is C")]
 #![allow(clippy::missing_transmute_annotations, reason = "the fields of Functions give the types")]
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::os::fd::{BorrowedFd, RawFd};
+use std::ptr;
 use std::sync::OnceLock;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,17 +21,18 @@ const PREPARE: c_int = 9;
 const TIMER: c_int = 13;
 
 /// A function that libuv calls when there is something to read.
-pub(super) type OnPoll = extern "C" fn(*mut c_void, c_int, c_int);
+pub(super) type OnPoll = unsafe extern "C" fn(*mut c_void, c_int, c_int);
 /// A function that libuv calls for a timer, before it waits, or once a handle is closed.
-pub(super) type OnHandle = extern "C" fn(*mut c_void);
+pub(super) type OnHandle = unsafe extern "C" fn(*mut c_void);
 
 /// An event loop of libuv.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Loop(*mut c_void);
 
-/// A handle of libuv. It has to be closed before its loop ends; its memory is given back after that.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Handle(*mut c_void);
+/// A handle of libuv. It has to be closed before its loop ends; its memory is given back after that. Once it is closed, its
+/// methods do nothing.
+#[derive(Debug)]
+pub(super) struct Handle(Cell<*mut c_void>);
 
 struct Functions {
     backend_fd: unsafe extern "C" fn(*mut c_void) -> c_int,
@@ -70,40 +73,41 @@ impl Loop {
     /// A handle that calls `on_poll` when `fd` has something to read.
     pub(super) fn poll(self, fd: RawFd, data: usize, on_poll: OnPoll) -> Option<Handle> {
         let functions = functions()?;
-        let handle = Handle::allocate(functions, POLL)?;
-        // SAFETY: the loop lives (see `of`), and the handle is fresh memory of the size that libuv asks for.
+        let memory = allocate(functions, POLL)?;
+        // SAFETY: the loop lives (see `of`), and the memory is fresh and of the size that libuv asks for.
         unsafe {
-            if (functions.poll_init)(self.0, handle.0, fd) != 0 {
+            if (functions.poll_init)(self.0, memory, fd) != 0 {
+                libc::free(memory);
                 return None;
             }
-            (functions.handle_set_data)(handle.0, data as *mut c_void);
-            (functions.poll_start)(handle.0, READABLE, on_poll);
+            (functions.handle_set_data)(memory, data as *mut c_void);
+            (functions.poll_start)(memory, READABLE, on_poll);
         }
-        Some(handle)
+        Some(Handle(Cell::new(memory)))
     }
 
     /// A timer that is not started.
     pub(super) fn timer(self, data: usize) -> Option<Handle> {
         let functions = functions()?;
-        let handle = Handle::allocate(functions, TIMER)?;
+        let memory = allocate(functions, TIMER)?;
         // SAFETY: as in `poll`. The initialisation of timers can't fail.
         unsafe {
-            (functions.timer_init)(self.0, handle.0);
-            (functions.handle_set_data)(handle.0, data as *mut c_void);
+            (functions.timer_init)(self.0, memory);
+            (functions.handle_set_data)(memory, data as *mut c_void);
         }
-        Some(handle)
+        Some(Handle(Cell::new(memory)))
     }
 
     /// A handle for the moment before the loop waits, not started.
     pub(super) fn prepare(self, data: usize) -> Option<Handle> {
         let functions = functions()?;
-        let handle = Handle::allocate(functions, PREPARE)?;
+        let memory = allocate(functions, PREPARE)?;
         // SAFETY: as in `poll`. The initialisation of prepare handles can't fail.
         unsafe {
-            (functions.prepare_init)(self.0, handle.0);
-            (functions.handle_set_data)(handle.0, data as *mut c_void);
+            (functions.prepare_init)(self.0, memory);
+            (functions.handle_set_data)(memory, data as *mut c_void);
         }
-        Some(handle)
+        Some(Handle(Cell::new(memory)))
     }
 
     /// How long the loop is going to wait: milliseconds, 0 for not at all, -1 without end.
@@ -128,74 +132,90 @@ impl Loop {
 }
 
 impl Handle {
-    /// Zeroed memory for a handle; `release` gives it back.
-    fn allocate(functions: &Functions, kind: c_int) -> Option<Handle> {
-        // SAFETY: it only looks up a number.
-        let size = unsafe { (functions.handle_size)(kind) };
-        // SAFETY: calloc with sizes above 0; its memory fits any type.
-        let memory = unsafe { libc::calloc(1, size.max(1)) };
-        (!memory.is_null()).then_some(Handle(memory))
-    }
-
-    /// Gives the memory back. To be called in the callback of [`Handle::close`] and nowhere else.
-    pub(super) fn release(pointer: *mut c_void) {
-        // SAFETY: closed handles are not used by libuv any more, and came from `allocate`.
+    /// Gives the memory of a closed handle back.
+    ///
+    /// # Safety
+    /// Only in the callback of [`Handle::close`], with the pointer that it was called with.
+    pub(super) unsafe fn release(pointer: *mut c_void) {
+        // SAFETY: libuv does not use closed handles any more, and they came from `allocate`.
         unsafe { libc::free(pointer) };
     }
 
-    /// The number that a handle was made with, in a callback of libuv.
-    pub(super) fn data(pointer: *mut c_void) -> usize {
+    /// The number that a handle was made with.
+    ///
+    /// # Safety
+    /// Only in a callback of libuv, with the pointer that it was called with.
+    pub(super) unsafe fn data(pointer: *mut c_void) -> usize {
         // SAFETY: libuv calls back with a handle that was made here.
         functions().map_or(0, |functions| unsafe { (functions.handle_get_data)(pointer) } as usize)
     }
 
     /// Closes it; `on_closed` follows in a later turn of the loop.
-    pub(super) fn close(self, on_closed: OnHandle) {
-        if let Some(functions) = functions() {
-            // SAFETY: the handle is initialised, and its owner closes it once.
-            unsafe { (functions.close)(self.0, on_closed) };
-        }
+    pub(super) fn close(&self, on_closed: OnHandle) {
+        self.with(|functions, pointer| {
+            self.0.set(ptr::null_mut());
+            // SAFETY: the handle is initialised, and from now on nobody finds it.
+            unsafe { (functions.close)(pointer, on_closed) };
+        });
     }
 
     /// Whether it keeps the process alive.
-    pub(super) fn keep_alive(self, alive: bool) {
-        if let Some(functions) = functions() {
-            // SAFETY: the handle is initialised and not closed.
-            unsafe { if alive { (functions.handle_ref)(self.0) } else { (functions.handle_unref)(self.0) } };
-        }
+    pub(super) fn keep_alive(&self, alive: bool) {
+        self.with(|functions, pointer| {
+            // SAFETY: the handle is initialised and not closed, see `with`.
+            unsafe { if alive { (functions.handle_ref)(pointer) } else { (functions.handle_unref)(pointer) } };
+        });
     }
 
     /// Starts a timer: `on_timer` is called once, after so many milliseconds.
-    pub(super) fn start_timer(self, milliseconds: u64, on_timer: OnHandle) {
-        if let Some(functions) = functions() {
-            // SAFETY: the handle is an initialised timer.
-            unsafe { (functions.timer_start)(self.0, on_timer, milliseconds, 0) };
-        }
+    pub(super) fn start_timer(&self, milliseconds: u64, on_timer: OnHandle) {
+        self.with(|functions, pointer| {
+            // SAFETY: the handle is an initialised timer, not closed.
+            unsafe { (functions.timer_start)(pointer, on_timer, milliseconds, 0) };
+        });
     }
 
     /// Stops a timer.
-    pub(super) fn stop_timer(self) {
-        if let Some(functions) = functions() {
-            // SAFETY: the handle is an initialised timer.
-            unsafe { (functions.timer_stop)(self.0) };
-        }
+    pub(super) fn stop_timer(&self) {
+        self.with(|functions, pointer| {
+            // SAFETY: the handle is an initialised timer, not closed.
+            unsafe { (functions.timer_stop)(pointer) };
+        });
     }
 
     /// Starts a prepare handle: `on_prepare` is called each time before the loop waits.
-    pub(super) fn start_prepare(self, on_prepare: OnHandle) {
-        if let Some(functions) = functions() {
-            // SAFETY: the handle is an initialised prepare handle.
-            unsafe { (functions.prepare_start)(self.0, on_prepare) };
-        }
+    pub(super) fn start_prepare(&self, on_prepare: OnHandle) {
+        self.with(|functions, pointer| {
+            // SAFETY: the handle is an initialised prepare handle, not closed.
+            unsafe { (functions.prepare_start)(pointer, on_prepare) };
+        });
     }
 
     /// Stops a prepare handle.
-    pub(super) fn stop_prepare(self) {
-        if let Some(functions) = functions() {
-            // SAFETY: the handle is an initialised prepare handle.
-            unsafe { (functions.prepare_stop)(self.0) };
+    pub(super) fn stop_prepare(&self) {
+        self.with(|functions, pointer| {
+            // SAFETY: the handle is an initialised prepare handle, not closed.
+            unsafe { (functions.prepare_stop)(pointer) };
+        });
+    }
+
+    /// Calls `f` with the handle, unless it is closed.
+    fn with(&self, f: impl FnOnce(&Functions, *mut c_void)) {
+        if let Some(functions) = functions()
+            && !self.0.get().is_null()
+        {
+            f(functions, self.0.get());
         }
     }
+}
+
+/// Zeroed memory for a handle; [`Handle::release`] gives it back.
+fn allocate(functions: &Functions, kind: c_int) -> Option<*mut c_void> {
+    // SAFETY: it only looks up a number.
+    let size = unsafe { (functions.handle_size)(kind) };
+    // SAFETY: calloc with sizes above 0; its memory fits any type.
+    let memory = unsafe { libc::calloc(1, size.max(1)) };
+    (!memory.is_null()).then_some(memory)
 }
 
 fn functions() -> Option<&'static Functions> {

@@ -20,6 +20,8 @@ use crate::machine::{ConnectionId, ListenerId};
 struct Watched {
     token: Token,
     descriptor: RawFd,
+    /// How long it allows to poll.
+    busy_poll: Duration,
 }
 
 /// The sockets of one instance.
@@ -74,7 +76,7 @@ impl LoopRegistry {
 
     fn watch(&self, descriptor: RawFd, socket: TargetSocket) -> io::Result<Watched> {
         let token = self.event_loop.watch(descriptor, Target { instance: self.instance, socket })?;
-        Ok(Watched { token, descriptor })
+        Ok(Watched { token, descriptor, busy_poll: Duration::ZERO })
     }
 
     fn forget(&self, watched: Option<Watched>) {
@@ -86,11 +88,12 @@ impl LoopRegistry {
 
 impl Registry for LoopRegistry {
     fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()> {
-        let watched = self.watch(stream.as_raw_fd(), TargetSocket::Connection(id))?;
-        self.connections.insert(id, watched);
+        let mut watched = self.watch(stream.as_raw_fd(), TargetSocket::Connection(id))?;
         if !self.busy_poll.is_zero() && processors::run_side_by_side(stream) {
-            self.event_loop.set_cap(watched.token, self.busy_poll);
+            watched.busy_poll = self.busy_poll;
+            self.event_loop.allow_polling(watched.busy_poll);
         }
+        self.connections.insert(id, watched);
         Ok(())
     }
 
@@ -109,8 +112,10 @@ impl Registry for LoopRegistry {
     fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
         self.blocked.remove(&id);
         let watched = self.connections.remove(&id);
-        if let Some(watched) = watched {
-            self.event_loop.set_cap(watched.token, Duration::ZERO);
+        if let Some(Watched { busy_poll, .. }) = watched
+            && !busy_poll.is_zero()
+        {
+            self.event_loop.disallow_polling(busy_poll);
         }
         self.forget(watched);
     }

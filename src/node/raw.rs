@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "calls into Node-API, which is C")]
 
 use std::ffi::{c_char, c_void};
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
@@ -22,10 +23,14 @@ const SCAVENGED: usize = 16 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Env(sys::napi_env);
 
-/// A value, alive as long as the current handle scope.
+/// A handle scope of the current thread, or a call from JavaScript, which is one: values are made in it.
+#[derive(Debug)]
+pub(super) struct Scope(Env);
+
+/// A value, alive as long as its scope.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(super) struct Value(sys::napi_value);
+pub(super) struct Value<'scope>(sys::napi_value, PhantomData<&'scope Scope>);
 
 /// A function that is kept, and the context in which it is called.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ pub(super) struct Callback {
 /// The arguments of a call from JavaScript.
 #[derive(Debug)]
 pub(super) struct Arguments<const N: usize> {
-    env: Env,
+    scope: Scope,
     values: [sys::napi_value; N],
 }
 
@@ -48,7 +53,7 @@ pub(super) fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
 }
 
-impl Value {
+impl Value<'_> {
     /// What Node-API knows it by.
     pub(super) fn raw(self) -> sys::napi_value {
         self.0
@@ -78,119 +83,16 @@ impl Env {
     }
 
     /// Runs `body` in a handle scope of its own, as callbacks of libuv need it.
-    pub(super) fn scope(self, body: impl FnOnce()) {
+    pub(super) fn scope(self, body: impl FnOnce(&Scope)) {
         let mut scope = ptr::null_mut();
         // SAFETY: as in `uv_loop`; the scope is closed after the body, which can't unwind past it.
         unsafe {
             if sys::napi_open_handle_scope(self.0, &raw mut scope) != sys::Status::napi_ok {
                 return;
             }
-            guard((), body);
+            guard((), || body(&Scope(self)));
             sys::napi_close_handle_scope(self.0, scope);
         }
-    }
-
-    /// A string. Texts of ASCII, the most, are copied without being decoded.
-    pub(super) fn string(self, text: &[u8]) -> Option<Value> {
-        let mut value = ptr::null_mut();
-        let start = text.as_ptr().cast::<c_char>();
-        // SAFETY: as in `uv_loop`; the text is `text.len()` bytes long.
-        let status = unsafe {
-            if text.is_ascii() {
-                sys::napi_create_string_latin1(self.0, start, text.len() as isize, &raw mut value)
-            } else {
-                sys::napi_create_string_utf8(self.0, start, text.len() as isize, &raw mut value)
-            }
-        };
-        (status == sys::Status::napi_ok).then_some(Value(value))
-    }
-
-    /// An array of strings and Buffers.
-    pub(super) fn parts(self, parts: Vec<Part>) -> Option<Value> {
-        let mut array = ptr::null_mut();
-        // SAFETY: as in `uv_loop`.
-        unsafe {
-            if sys::napi_create_array_with_length(self.0, parts.len(), &raw mut array) != sys::Status::napi_ok {
-                return None;
-            }
-            for (index, part) in (0..).zip(parts) {
-                let value = if part.is_text { self.string(part.content()) } else { self.buffer(part) };
-                // There are texts too long for a string: their place stays empty.
-                if let Some(value) = value {
-                    sys::napi_set_element(self.0, array, index, value.0);
-                }
-            }
-        }
-        Some(Value(array))
-    }
-
-    /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in, if nobody else has it.
-    fn buffer(self, part: Part) -> Option<Value> {
-        let Part { memory, start, .. } = part;
-        let length = memory.len() - start;
-        let mut memory = match Arc::try_unwrap(memory) {
-            // Typed arrays of any kind may be laid over it.
-            Ok(memory) if length >= LARGE && memory[start..].as_ptr().cast::<u64>().is_aligned() => Box::new(memory),
-            Ok(memory) => return self.copied_buffer(&memory[start..]),
-            Err(memory) => return self.copied_buffer(&memory[start..]),
-        };
-        let mut value = ptr::null_mut();
-        let data = memory[start..].as_mut_ptr();
-        let owner = Box::into_raw(memory);
-        // SAFETY: as in `uv_loop`; the memory lives until `release` is called with its owner.
-        let status = unsafe {
-            sys::napi_create_external_buffer(self.0, length, data.cast(), Some(release), owner.cast(), &raw mut value)
-        };
-        if status == sys::Status::napi_ok {
-            if length <= SCAVENGED {
-                self.allow_scavenge();
-            }
-            return Some(Value(value));
-        }
-        // Some runtimes allow no such Buffers.
-        // SAFETY: the owner was not given away.
-        let memory = unsafe { Box::from_raw(owner) };
-        self.copied_buffer(&memory[start..])
-    }
-
-    /// Lets V8 free Buffers that keep memory of ours with a scavenge. By themselves they only count towards a full
-    /// collection, which takes ten times as long; whether a scavenge will do is asked where V8 allocates memory of
-    /// its own (`Heap::AllocateExternalBackingStore`), so it is made to allocate a little.
-    fn allow_scavenge(self) {
-        let mut value = ptr::null_mut();
-        // SAFETY: as in `uv_loop`; nobody uses the memory.
-        unsafe { sys::napi_create_arraybuffer(self.0, 1, ptr::null_mut(), &raw mut value) };
-    }
-
-    fn copied_buffer(self, bytes: &[u8]) -> Option<Value> {
-        let mut value = ptr::null_mut();
-        // SAFETY: as in `uv_loop`; the bytes are copied.
-        let status = unsafe {
-            sys::napi_create_buffer_copy(
-                self.0,
-                bytes.len(),
-                bytes.as_ptr().cast::<c_void>(),
-                ptr::null_mut(),
-                &raw mut value,
-            )
-        };
-        (status == sys::Status::napi_ok).then_some(Value(value))
-    }
-
-    /// A number.
-    pub(super) fn number(self, number: u32) -> Option<Value> {
-        let mut value = ptr::null_mut();
-        // SAFETY: as in `uv_loop`.
-        let status = unsafe { sys::napi_create_uint32(self.0, number, &raw mut value) };
-        (status == sys::Status::napi_ok).then_some(Value(value))
-    }
-
-    /// `undefined`.
-    pub(super) fn undefined(self) -> Option<Value> {
-        let mut value = ptr::null_mut();
-        // SAFETY: as in `uv_loop`.
-        let status = unsafe { sys::napi_get_undefined(self.0, &raw mut value) };
-        (status == sys::Status::napi_ok).then_some(Value(value))
     }
 
     /// Gives `object` a function.
@@ -246,26 +148,149 @@ impl Env {
     }
 }
 
+impl Scope {
+    /// The scope of a call from JavaScript.
+    ///
+    /// # Safety
+    /// Only during the call, with its environment.
+    pub(super) unsafe fn of_call(env: Env) -> Scope {
+        Scope(env)
+    }
+
+    /// A string. Texts of ASCII, the most, are copied without being decoded.
+    pub(super) fn string(&self, text: &[u8]) -> Option<Value<'_>> {
+        let mut value = ptr::null_mut();
+        let start = text.as_ptr().cast::<c_char>();
+        // SAFETY: the scope's environment is the current one; the text is `text.len()` bytes long.
+        let status = unsafe {
+            if text.is_ascii() {
+                sys::napi_create_string_latin1(self.0.0, start, text.len() as isize, &raw mut value)
+            } else {
+                sys::napi_create_string_utf8(self.0.0, start, text.len() as isize, &raw mut value)
+            }
+        };
+        (status == sys::Status::napi_ok).then_some(Value(value, PhantomData))
+    }
+
+    /// An array of strings and Buffers.
+    pub(super) fn parts(&self, parts: Vec<Part>) -> Option<Value<'_>> {
+        let mut array = ptr::null_mut();
+        // SAFETY: the scope's environment is the current one.
+        unsafe {
+            if sys::napi_create_array_with_length(self.0.0, parts.len(), &raw mut array) != sys::Status::napi_ok {
+                return None;
+            }
+            for (index, part) in (0..).zip(parts) {
+                let value = if part.is_text { self.string(part.content()) } else { self.buffer(part) };
+                // There are texts too long for a string: their place stays empty.
+                if let Some(value) = value {
+                    sys::napi_set_element(self.0.0, array, index, value.0);
+                }
+            }
+        }
+        Some(Value(array, PhantomData))
+    }
+
+    /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in, if nobody else has it.
+    fn buffer(&self, part: Part) -> Option<Value<'_>> {
+        let Part { memory, start, .. } = part;
+        let length = memory.len() - start;
+        let mut memory = match Arc::try_unwrap(memory) {
+            // Typed arrays of any kind may be laid over it.
+            Ok(memory) if length >= LARGE && memory[start..].as_ptr().cast::<u64>().is_aligned() => memory,
+            Ok(memory) => return self.copied_buffer(&memory[start..]),
+            Err(memory) => return self.copied_buffer(&memory[start..]),
+        };
+        let mut value = ptr::null_mut();
+        let data = memory[start..].as_mut_ptr();
+        let kept = Arc::new(memory);
+        let owner = Arc::into_raw(Arc::clone(&kept)).cast_mut();
+        // SAFETY: the scope's environment is the current one; the memory lives until `release` is called with its owner.
+        let status = unsafe {
+            sys::napi_create_external_buffer(self.0.0, length, data.cast(), Some(release), owner.cast(), &raw mut value)
+        };
+        match status {
+            sys::Status::napi_ok => {
+                if length <= SCAVENGED {
+                    self.allow_scavenge();
+                }
+                return Some(Value(value, PhantomData));
+            }
+            // Node got as far as to take the owner, and calls `release` by itself, now or later.
+            sys::Status::napi_generic_failure => {}
+            // Some runtimes allow no such Buffers, and none can be made where the environment is ending.
+            // SAFETY: the owner was not taken, and comes from `into_raw` above.
+            _ => drop(unsafe { Arc::from_raw(owner) }),
+        }
+        self.copied_buffer(&kept[start..])
+    }
+
+    /// Lets V8 free Buffers that keep memory of ours with a scavenge. By themselves they only count towards a full
+    /// collection, which takes ten times as long; whether a scavenge will do is asked where V8 allocates memory of
+    /// its own (`Heap::AllocateExternalBackingStore`), so it is made to allocate a little.
+    fn allow_scavenge(&self) {
+        let mut value = ptr::null_mut();
+        // SAFETY: the scope's environment is the current one; nobody uses the memory.
+        unsafe { sys::napi_create_arraybuffer(self.0.0, 1, ptr::null_mut(), &raw mut value) };
+    }
+
+    fn copied_buffer(&self, bytes: &[u8]) -> Option<Value<'_>> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the scope's environment is the current one; the bytes are copied.
+        let status = unsafe {
+            sys::napi_create_buffer_copy(
+                self.0.0,
+                bytes.len(),
+                bytes.as_ptr().cast::<c_void>(),
+                ptr::null_mut(),
+                &raw mut value,
+            )
+        };
+        (status == sys::Status::napi_ok).then_some(Value(value, PhantomData))
+    }
+
+    /// A number.
+    pub(super) fn number(&self, number: u32) -> Option<Value<'_>> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the scope's environment is the current one.
+        let status = unsafe { sys::napi_create_uint32(self.0.0, number, &raw mut value) };
+        (status == sys::Status::napi_ok).then_some(Value(value, PhantomData))
+    }
+
+    /// `undefined`.
+    pub(super) fn undefined(&self) -> Option<Value<'_>> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the scope's environment is the current one.
+        let status = unsafe { sys::napi_get_undefined(self.0.0, &raw mut value) };
+        (status == sys::Status::napi_ok).then_some(Value(value, PhantomData))
+    }
+}
+
 /// The environment may end now.
-pub(super) fn finish_cleanup(handle: sys::napi_async_cleanup_hook_handle) {
-    // SAFETY: the handle is the one that the hook was called with, and is given back once.
+///
+/// # Safety
+/// `handle` is what the hook of [`Env::on_loop_cleanup`] was called with, and this is called once for it.
+pub(super) unsafe fn finish_cleanup(handle: sys::napi_async_cleanup_hook_handle) {
+    // SAFETY: the caller's promise.
     unsafe { sys::napi_remove_async_cleanup_hook(handle) };
 }
 
 /// JavaScript has no use for a Buffer any more.
 unsafe extern "C" fn release(_: sys::napi_env, _: *mut c_void, owner: *mut c_void) {
     // SAFETY: the owner that `Env::buffer` gave away, once.
-    drop(unsafe { Box::from_raw(owner.cast::<Vec<u8>>()) });
+    drop(unsafe { Arc::from_raw(owner.cast::<Vec<u8>>().cast_const()) });
 }
 
 impl Callback {
     /// Keeps a function.
     ///
     /// # Safety
-    /// `function` is a function of this environment.
+    /// This is a call from JavaScript, and `function` is a function of its environment.
     pub(super) unsafe fn new(env: Env, function: sys::napi_value) -> Option<Callback> {
         let (mut reference, mut context) = (ptr::null_mut(), ptr::null_mut());
-        let name = env.string(b"ipcio")?;
+        // SAFETY: the caller is in a call from JavaScript, where it has the function from.
+        let scope = unsafe { Scope::of_call(env) };
+        let name = scope.string(b"ipcio")?;
         // SAFETY: the caller's promise, and values of the current scope.
         let created = unsafe {
             sys::napi_create_reference(env.0, function, 1, &raw mut reference) == sys::Status::napi_ok
@@ -275,7 +300,7 @@ impl Callback {
     }
 
     /// Calls it from the event loop. What it throws is uncaught.
-    pub(super) fn call(&self, arguments: &[Value]) {
+    pub(super) fn call(&self, arguments: &[Value<'_>]) {
         let (mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         let raw = arguments.as_ptr().cast::<sys::napi_value>();
         // SAFETY: the reference and the context live as long as this; `Value` is one pointer, so the
@@ -317,19 +342,19 @@ impl<const N: usize> Arguments<N> {
         unsafe {
             sys::napi_get_cb_info(env, info, &raw mut count, values.as_mut_ptr(), ptr::null_mut(), ptr::null_mut());
         }
-        Arguments { env: Env(env), values }
+        Arguments { scope: Scope(Env(env)), values }
     }
 
-    /// The environment of the call.
-    pub(super) fn env(&self) -> Env {
-        self.env
+    /// The scope of the call.
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// A number, 0 if it is none.
     pub(super) fn number(&self, index: usize) -> u32 {
         let mut number = 0;
         // SAFETY: a value of the current call.
-        unsafe { sys::napi_get_value_uint32(self.env.0, self.values[index], &raw mut number) };
+        unsafe { sys::napi_get_value_uint32(self.scope.0.0, self.values[index], &raw mut number) };
         number
     }
 
@@ -337,7 +362,7 @@ impl<const N: usize> Arguments<N> {
     pub(super) fn large_number(&self, index: usize) -> u64 {
         let mut number = 0;
         // SAFETY: a value of the current call.
-        unsafe { sys::napi_get_value_int64(self.env.0, self.values[index], &raw mut number) };
+        unsafe { sys::napi_get_value_int64(self.scope.0.0, self.values[index], &raw mut number) };
         u64::try_from(number).unwrap_or(0)
     }
 
@@ -346,7 +371,7 @@ impl<const N: usize> Arguments<N> {
         const AT_ONCE: usize = 256;
         text.clear();
         text.reserve(AT_ONCE);
-        let (env, value) = (self.env.0, self.values[index]);
+        let (env, value) = (self.scope.0.0, self.values[index]);
         let mut length = 0;
         // SAFETY: each call writes at most as many bytes as there is room for, and says how many it wrote.
         unsafe {
@@ -379,7 +404,7 @@ impl<const N: usize> Arguments<N> {
         let (mut data, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the buffer's memory lives during the call, as these arguments do, and no JavaScript runs in it.
         unsafe {
-            let status = sys::napi_get_buffer_info(self.env.0, self.values[index], &raw mut data, &raw mut length);
+            let status = sys::napi_get_buffer_info(self.scope.0.0, self.values[index], &raw mut data, &raw mut length);
             if status != sys::Status::napi_ok || length == 0 {
                 return &[];
             }
@@ -388,7 +413,7 @@ impl<const N: usize> Arguments<N> {
     }
 
     /// Gives `value` back to JavaScript; `None` is `undefined`.
-    pub(super) fn give(&self, value: Option<Value>) -> sys::napi_value {
+    pub(super) fn give(&self, value: Option<Value<'_>>) -> sys::napi_value {
         value.map_or(ptr::null_mut(), |value| value.0)
     }
 }

@@ -12,7 +12,7 @@ use napi::sys;
 
 use super::batch::Batches;
 use super::environment;
-use super::raw::{Env, guard};
+use super::raw::{Env, Scope, guard};
 use crate::error::{Code, Error};
 use crate::machine::{Event, Events, Machine};
 use crate::runtime::Driver;
@@ -116,7 +116,9 @@ impl Events for Recorder {
 impl Function {
     /// One that gives the instance of this number a turn.
     fn new(env: Env, instance: u32) -> Option<Function> {
-        let name = env.string(b"ipcio")?;
+        // SAFETY: instances are made in calls from JavaScript.
+        let scope = unsafe { Scope::of_call(env) };
+        let name = scope.string(b"ipcio")?;
         let mut function = ptr::null_mut();
         // SAFETY: values of the current scope; `on_wake` takes the context for a number.
         let status = unsafe {

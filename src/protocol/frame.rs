@@ -20,6 +20,9 @@ pub const LENGTH: usize = 4;
 /// The longest name or command, in bytes.
 pub const MAX_NAME: usize = u16::MAX as usize;
 
+/// The largest payload that a length of 32 bits can announce, less room for what stands before it.
+pub const LARGEST_PAYLOAD: usize = u32::MAX as usize - 256 * 1024;
+
 /// From this size on, in bytes, a JSON text is worth being parsed by itself, which is its check too.
 pub const LARGE_TEXT: usize = 1000;
 

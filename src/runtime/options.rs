@@ -10,7 +10,7 @@ use super::message::Message;
 use super::server::Server;
 use crate::domain::{self, Domain};
 use crate::error::{Code, Error};
-use crate::protocol::message;
+use crate::protocol::{frame, message};
 use crate::trust::{Others, Trust};
 use crate::{client, server};
 
@@ -18,6 +18,9 @@ use crate::{client, server};
 const MODE: u32 = 0o600;
 
 const MEBIBYTE: usize = 1024 * 1024;
+
+/// Stands for "without end": later times overflow on some systems.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The options of a [`Client`].
 #[derive(Default)]
@@ -59,6 +62,11 @@ impl Default for Common {
 }
 
 impl Common {
+    /// The largest message, checked: a frame has no room for more.
+    fn limit(&self) -> Result<usize, Error> {
+        at_least_one("max_message_size", self.max_message_size).map(|size| size.min(frame::LARGEST_PAYLOAD))
+    }
+
     fn trust(&mut self) -> Trust {
         let others = std::mem::replace(&mut self.users, Others::Any);
         Trust { own: rustix::process::geteuid().as_raw(), others }
@@ -126,17 +134,18 @@ impl ClientBuilder {
     /// Begins to connect. What is sent is kept until there is a connection.
     ///
     /// # Errors
-    /// [`Code::Domain`], [`Code::HandlerExists`], [`Code::RestrictedCommand`].
+    /// [`Code::Domain`], [`Code::HandlerExists`], [`Code::RestrictedCommand`], and [`Code::InvalidArgument`] for an
+    /// option with which nothing could work.
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(mut self) -> Result<Client, Error> {
         let options = client::Options {
-            name: self.name.unwrap_or_else(message::random_hex),
+            name: self.name.map_or_else(|| Ok(message::random_hex()), checked_name)?,
             domain: Domain::new(&self.common.domain)?,
             trust: self.common.trust(),
-            limit: self.common.max_message_size,
-            close_timeout: self.common.close_timeout,
+            limit: self.common.limit()?,
+            close_timeout: self.common.close_timeout.min(YEAR),
             parses_texts: false,
         };
         Client::start(options, MODE, self.common.handlers)
@@ -214,16 +223,54 @@ impl ServerBuilder {
         let options = server::Options {
             domain: Domain::new(&self.common.domain)?,
             trust: self.common.trust(),
-            limit: self.common.max_message_size,
-            max_clients: self.max_clients,
-            handshake_timeout: self.handshake_timeout,
+            limit: self.common.limit()?,
+            max_clients: at_least_one("max_clients", self.max_clients)?,
+            handshake_timeout: checked_handshake_timeout(self.handshake_timeout)?,
             slow_consumer_limit: self.slow_consumer_limit,
-            resume_timeout: self.resume_timeout,
-            close_timeout: self.common.close_timeout,
+            resume_timeout: self.resume_timeout.min(YEAR),
+            close_timeout: self.common.close_timeout.min(YEAR),
             parses_texts: false,
         };
-        Server::start(options, self.mode, self.common.handlers)
+        Server::start(options, checked_mode(self.mode)?, self.common.handlers)
     }
+}
+
+fn at_least_one(option: &str, value: usize) -> Result<usize, Error> {
+    if value == 0 {
+        return Err(invalid(format!("{option} has to be 1 or more, not 0: nothing would work with less.")));
+    }
+    Ok(value)
+}
+
+fn checked_name(name: String) -> Result<String, Error> {
+    let longest = frame::MAX_NAME;
+    match name.len() {
+        0 => Err(invalid("The name must not be empty; leave it out for a random one.".into())),
+        bytes if bytes > longest => Err(invalid(format!(
+            "The name has {bytes} bytes; use at most {longest}, or leave it out for a random one."
+        ))),
+        _ => Ok(name),
+    }
+}
+
+fn checked_handshake_timeout(timeout: Duration) -> Result<Duration, Error> {
+    if timeout < Duration::from_millis(1) {
+        return Err(invalid(format!(
+            "handshake_timeout has to be a millisecond or more, not {timeout:?}: nothing would work with less."
+        )));
+    }
+    Ok(timeout.min(YEAR))
+}
+
+fn checked_mode(mode: u32) -> Result<u32, Error> {
+    if mode > 0o777 {
+        return Err(invalid(format!("The mode has to be a file mode up to 0o777, not {mode:#o}.")));
+    }
+    Ok(mode)
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Code::InvalidArgument, message)
 }
 
 /// What fails because of [`Client::close`] or [`Server::close`].

@@ -3,11 +3,14 @@
 //! One `uv_poll` watches the selector (epoll, kqueue) that holds all sockets of the thread, one `uv_timer`
 //! serves all deadlines. No thread stands between a socket and its handler, so a message costs one wake-up.
 
+#![allow(unsafe_code, reason = "functions that libuv calls, which is C")]
+
 mod polling;
 mod preemption;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -68,8 +71,8 @@ pub(super) struct EventLoop {
     open: Cell<u32>,
     busy_poll: RefCell<BusyPoll>,
     preemption: Preemption,
-    /// How long each connection allows to poll, and the longest of them.
-    caps: RefCell<FxHashMap<Token, Duration>>,
+    /// How long connections allow to poll: how many allow how much, and the longest of them.
+    caps: RefCell<BTreeMap<Duration, usize>>,
     cap: Cell<Duration>,
     /// Since when the loop has waited for something to come, whatever else it was woken up for.
     waiting: Cell<Option<Instant>>,
@@ -112,7 +115,7 @@ impl EventLoop {
         let timer = uv.timer(environment).ok_or_else(missing)?;
         let prepare = uv.prepare(environment).ok_or_else(missing)?;
         let turn_timer = uv.timer(environment).ok_or_else(missing)?;
-        for handle in [poll, timer, prepare, turn_timer] {
+        for handle in [&poll, &timer, &prepare, &turn_timer] {
             handle.keep_alive(false);
         }
         Ok(EventLoop {
@@ -194,7 +197,7 @@ impl EventLoop {
 
     /// Closes the handles. The last one to be closed calls `on_closed` of the environment.
     pub(super) fn close(&self) {
-        for handle in [self.poll, self.timer, self.prepare, self.turn_timer] {
+        for handle in [&self.poll, &self.timer, &self.prepare, &self.turn_timer] {
             handle.close(on_closed);
         }
     }
@@ -207,7 +210,8 @@ impl EventLoop {
         self.serve_all(&self.select());
     }
 
-    /// Reads what is ready, and gives it to JavaScript. Whether there was anything.
+    /// Reads what is ready, and gives it to JavaScript. Whether there was anything. A defect that shows with one socket
+    /// costs none of the others its notice: the selector would not repeat it.
     fn serve_all(&self, notices: &[Notice]) -> bool {
         let now = Instant::now();
         let mut found = false;
@@ -215,7 +219,7 @@ impl EventLoop {
         for &notice in notices {
             let Some(target) = self.targets.borrow().get(&notice.token).copied() else { continue };
             let Some(instance) = environment::instance(target.instance) else { continue };
-            found |= self.serve(&instance, target.socket, notice, now);
+            found |= guard(true, || self.serve(&instance, target.socket, notice, now));
             if !touched.iter().any(|other| Rc::ptr_eq(other, &instance)) {
                 touched.push(instance);
             }
@@ -224,23 +228,31 @@ impl EventLoop {
             self.hot.set(None);
         }
         for instance in touched {
-            instance.turn();
+            guard((), || instance.turn());
         }
         found
     }
 
-    /// A connection allows to poll for so long; zero if it has ended.
-    pub(super) fn set_cap(&self, token: Token, allowed: Duration) {
-        let mut caps = self.caps.borrow_mut();
-        if allowed.is_zero() {
-            caps.remove(&token);
-        } else {
-            caps.insert(token, allowed);
+    /// One more connection allows to poll for so long.
+    pub(super) fn allow_polling(&self, allowed: Duration) {
+        *self.caps.borrow_mut().entry(allowed).or_default() += 1;
+        self.polling_changed();
+    }
+
+    /// A connection that allowed to poll for so long has ended.
+    pub(super) fn disallow_polling(&self, allowed: Duration) {
+        if let Entry::Occupied(mut connections) = self.caps.borrow_mut().entry(allowed) {
+            *connections.get_mut() -= 1;
+            if *connections.get() == 0 {
+                connections.remove();
+            }
         }
-        // Connections come and go rarely, and those of an instance allow the same.
-        let before = self.cap.get();
-        let longest = if allowed >= before { allowed } else { caps.values().copied().max().unwrap_or_default() };
-        self.cap.set(longest);
+        self.polling_changed();
+    }
+
+    fn polling_changed(&self) {
+        let longest = self.caps.borrow().last_key_value().map(|(&longest, _)| longest).unwrap_or_default();
+        let before = self.cap.replace(longest);
         if before.is_zero() && !longest.is_zero() {
             self.prepare.start_prepare(on_prepare);
         } else if longest.is_zero() && !before.is_zero() {
@@ -324,14 +336,14 @@ impl EventLoop {
         self.armed.set(None);
         // What becomes due while the handlers run has its turn after another look at the sockets.
         let now = Instant::now();
-        self.catch_up();
+        guard((), || self.catch_up());
         let due: Vec<u32> = {
             let deadlines = self.deadlines.borrow();
             deadlines.iter().take_while(|&&(at, _)| at <= now).map(|&(_, instance)| instance).collect()
         };
         for instance in due.into_iter().filter_map(environment::instance) {
-            instance.elapsed(now);
-            instance.turn();
+            guard((), || instance.elapsed(now));
+            guard((), || instance.turn());
         }
         // The timer may have come a little early, and an instance may have kept its deadline.
         let next = self.deadlines.borrow().first().map(|&(at, _)| at);
@@ -364,22 +376,29 @@ impl EventLoop {
     }
 }
 
-extern "C" fn on_poll(handle: *mut c_void, _status: c_int, _events: c_int) {
-    with_loop(handle, EventLoop::turn);
+unsafe extern "C" fn on_poll(handle: *mut c_void, _status: c_int, _events: c_int) {
+    // SAFETY: this is a callback of libuv.
+    unsafe { with_loop(handle, EventLoop::turn) };
 }
 
-extern "C" fn on_timer(handle: *mut c_void) {
-    with_loop(handle, EventLoop::elapse);
+unsafe extern "C" fn on_timer(handle: *mut c_void) {
+    // SAFETY: this is a callback of libuv.
+    unsafe { with_loop(handle, EventLoop::elapse) };
 }
 
-extern "C" fn on_prepare(handle: *mut c_void) {
-    with_loop(handle, EventLoop::poll_busily);
+unsafe extern "C" fn on_prepare(handle: *mut c_void) {
+    // SAFETY: this is a callback of libuv.
+    unsafe { with_loop(handle, EventLoop::poll_busily) };
 }
 
-extern "C" fn on_closed(handle: *mut c_void) {
+unsafe extern "C" fn on_closed(handle: *mut c_void) {
     guard((), || {
-        let environment = environment::find(Handle::data(handle));
-        Handle::release(handle);
+        // SAFETY: this is the callback of `Handle::close`.
+        let environment = unsafe {
+            let environment = environment::find(Handle::data(handle));
+            Handle::release(handle);
+            environment
+        };
         let Some(environment) = environment else { return };
         let left = environment.event_loop().map_or(0, |event_loop| {
             event_loop.open.set(event_loop.open.get() - 1);
@@ -391,10 +410,15 @@ extern "C" fn on_closed(handle: *mut c_void) {
     });
 }
 
-fn with_loop(handle: *mut c_void, body: fn(&EventLoop)) {
+/// Calls `body` with the loop that a handle belongs to.
+///
+/// # Safety
+/// Only in a callback of libuv, with the handle that it was called with.
+unsafe fn with_loop(handle: *mut c_void, body: fn(&EventLoop)) {
     guard((), || {
-        let environment = environment::find(Handle::data(handle));
+        // SAFETY: the caller's promise.
+        let environment = environment::find(unsafe { Handle::data(handle) });
         let Some(event_loop) = environment.as_deref().and_then(Environment::event_loop) else { return };
-        event_loop.env.scope(|| body(&event_loop));
+        event_loop.env.scope(|_| body(&event_loop));
     });
 }

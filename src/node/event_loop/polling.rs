@@ -136,4 +136,4 @@ impl EventLoop {
     }
 }
 
-extern "C" fn on_turn_timer(_: *mut c_void) {}
+unsafe extern "C" fn on_turn_timer(_: *mut c_void) {}
