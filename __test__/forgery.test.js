@@ -262,3 +262,29 @@ test('bytes are never read as JSON', async t => {
   assert.ok(Buffer.isBuffer(bytes))
   assert.deepEqual([bytes.toString(), end], ['1],[0,"forged"', 'the end'])
 })
+
+test('what is nested deeper than 10,000 levels costs its sender the connection, and the others no time', async t => {
+  const { witness, words, connect } = await open(t)
+  const nested = depth => '['.repeat(depth) + ']'.repeat(depth)
+  const peer = await connect()
+  peer.send(KIND.SEND, { command: 'word', payload: nested(10_000) })
+  let [array] = await words.first(1)
+  let depth = 1
+  for (; array.length > 0; array = array[0]) depth++
+  assert.equal(depth, 10_000)
+  peer.close()
+  const deep = [
+    ['to the server', KIND.SEND, { payload: nested(10_001) }],
+    ['large, to the server', KIND.SEND, { payload: nested(5_000_000) }],
+    ['to a client', KIND.EMIT, { name: 'witness', payload: nested(10_001) }],
+    ['large, to a client', KIND.EMIT, { name: 'witness', payload: nested(5_000_000) }],
+    ['in objects', KIND.SEND, { payload: `${'{"a":'.repeat(10_001)}1${'}'.repeat(10_001)}` }],
+  ]
+  for (const [what, kind, fields] of deep) {
+    const peer = await connect()
+    peer.send(kind, { command: 'word', ...fields })
+    await peer.end().catch(late => assert.fail(`${what}: ${late.message}`))
+    assert.equal(await witness.deliver('echo', what), what)
+  }
+  assert.equal(words.all.length, 1)
+})

@@ -7,6 +7,7 @@ const { Client, Server } = require('..')
 const { eventOf, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 const { textOf } = require('./support/legacy-framing.js')
+const { RawPeer } = require('./support/raw-peer.js')
 
 /** A connection by hand: what it reads, and its end. */
 function connectRaw(domain) {
@@ -132,5 +133,28 @@ test('limits with which nothing would work are refused, and so is a name that no
   assert.throws(() => new Client({ maxMessageSize: 0 }), refusal)
   assert.throws(() => new Client({ name: 'x'.repeat(65_536) }), refusal)
   assert.throws(() => new Client({ name: 'ž'.repeat(32_768) }), refusal)
+  assert.throws(() => new Client({ name: '"'.repeat(32_768) }), refusal)
   assert.ok(new Client({ name: 'x'.repeat(65_535) }))
+})
+
+test('the longest names are served, also those that take more room as JSON', async t => {
+  const domain = new Domain(t)
+  domain.server({ who: ({ from }) => from })
+  for (const name of ['x'.repeat(65_535), '"'.repeat(32_767)]) {
+    const client = await domain.client(name)
+    assert.equal(await client.deliver('who'), name)
+  }
+})
+
+test('a handshake whose session id is long ends the connection, and nothing of it is kept', async t => {
+  const domain = new Domain(t)
+  domain.server()
+  const greet = async length => {
+    const peer = new RawPeer(domain.path)
+    domain.defer(() => peer.close())
+    const welcome = peer.greet('peer', { session: 's'.repeat(length) })
+    return Promise.race([welcome.then(({ command }) => command), peer.end().then(() => 'ended')])
+  }
+  assert.equal(await greet(129), 'ended')
+  assert.equal(await greet(128), 'handshake')
 })

@@ -38,7 +38,7 @@ const NUMBERS = [
 /** Nothing would work with less. */
 const AT_LEAST_ONE = ['maxMessageSize', 'maxClients', 'handshakeTimeout']
 
-/** What a frame has room for, in bytes. */
+/** What a frame and, as JSON, a handshake have room for, in bytes. */
 const LONGEST_NAME = 65_535
 
 /** The options of a Server or Client, checked, in the form that the native side takes. */
@@ -54,11 +54,7 @@ function nativeOptions(given) {
   for (const key of AT_LEAST_ONE) checkAtLeastOne(key, options[key])
   checkText('domain', options.domain)
   if (options.name !== undefined) checkText('name', options.name)
-  if (Buffer.byteLength(options.name ?? '') > LONGEST_NAME) {
-    throw invalidArgument(
-      `The name has ${Buffer.byteLength(options.name)} bytes; use at most ${LONGEST_NAME}, or leave it out for a random one.`,
-    )
-  }
+  checkLength(options.name ?? '')
   if (options.name === '') throw invalidArgument('The name must not be empty; leave it out for a random one.')
   if (!Buffer.isEncoding(options.encoding)) {
     throw invalidArgument(
@@ -111,6 +107,16 @@ function checkAtLeastOne(key, value) {
 function checkText(key, value) {
   if (typeof value !== 'string') {
     throw invalidArgument(`The ${key} has to be a string, not ${describe(value)}.`)
+  }
+}
+
+function checkLength(name) {
+  // Quotes and control characters take more as JSON.
+  const bytes = Buffer.byteLength(JSON.stringify(name)) - 2
+  if (bytes > LONGEST_NAME) {
+    throw invalidArgument(
+      `The name has ${bytes} bytes as JSON; use at most ${LONGEST_NAME}, or leave it out for a random one.`,
+    )
   }
 }
 

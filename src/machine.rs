@@ -34,6 +34,11 @@ pub struct Credentials {
     pub uid: u32,
 }
 
+impl Credentials {
+    /// Somebody who has no number here, since the process is in another user namespace. No user has this one.
+    pub const UNKNOWN: Credentials = Credentials { uid: u32::MAX };
+}
+
 /// What a machine wants its driver to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {

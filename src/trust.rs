@@ -27,12 +27,18 @@ impl Trust {
     /// # Errors
     /// [`Code::NotTrusted`].
     pub fn check(&self, peer: Credentials, role: &str) -> Result<(), Error> {
-        let allowed = peer.uid == self.own
-            || peer.uid == 0
-            || match &self.others {
-                Others::Any => true,
-                Others::These(users) => users.contains(&peer.uid),
-            };
+        let allowed = match &self.others {
+            Others::Any => true,
+            Others::These(_) if peer == Credentials::UNKNOWN => {
+                return Err(Error::new(
+                    Code::NotTrusted,
+                    format!(
+                        "The {role} runs as a user who has no number in this user namespace; run both as users of the same one, or allow any user in the option allowUsers."
+                    ),
+                ));
+            }
+            Others::These(users) => peer.uid == self.own || peer.uid == 0 || users.contains(&peer.uid),
+        };
         if allowed {
             return Ok(());
         }
@@ -57,5 +63,13 @@ mod tests {
         let narrow = trust(Others::These(vec![9]));
         assert_eq!([0, 7, 8, 9].map(|uid| check(&narrow, uid)), [true, true, false, true]);
         assert!(check(&trust(Others::Any), 8));
+    }
+
+    #[test]
+    fn whoever_is_unknown_is_neither_oneself_nor_named() {
+        let Credentials { uid } = Credentials::UNKNOWN;
+        let check = |others| Trust { own: uid, others }.check(Credentials::UNKNOWN, "client").is_ok();
+        assert!(!check(Others::These(vec![uid])));
+        assert!(check(Others::Any));
     }
 }

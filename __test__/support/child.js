@@ -10,7 +10,7 @@ const { within } = require('./deadline.js')
 const FIXTURES = path.join(__dirname, '..', 'fixtures')
 
 /**
- * A process that runs a fixture. Lines that begin with `@` are reports: a word and JSON text, as
+ * A process that runs a fixture; `through` is a command that starts it, such as `unshare`. Lines that begin with `@` are reports: a word and JSON text, as
  * `fixtures/report.js` writes them.
  */
 class Child {
@@ -18,11 +18,12 @@ class Child {
   #waiting = new Map()
 
   constructor(fixture, args = [], options = {}) {
-    const { env, node = [], ...others } = options
+    const { env, node = [], through = [], ...others } = options
     this.fixture = fixture
     this.stdout = ''
     this.stderr = ''
-    this.process = spawn(process.execPath, [...node, path.join(FIXTURES, fixture), ...args.map(String)], {
+    const [command, ...rest] = [...through, process.execPath, ...node, path.join(FIXTURES, fixture)]
+    this.process = spawn(command, [...rest, ...args.map(String)], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
       ...others,

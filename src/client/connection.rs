@@ -36,7 +36,7 @@ impl Client {
         message::write_handshake(None, &self.options.name, Some(&hello), &mut text);
         self.state = State::Greeting(Greeting {
             connection,
-            splitter: Splitter::new(self.options.limit),
+            splitter: Splitter::new(message::MAX_HANDSHAKE),
             text,
             written: 0,
             until: now + HANDSHAKE,

@@ -90,7 +90,7 @@ fn check_removable(path: &Path, found: &std::fs::Metadata) -> Result<(), Error> 
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(in_use()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            if found.uid() == rustix::process::geteuid().as_raw() {
+            if is_own(found.uid()) {
                 Ok(())
             } else {
                 Err(Error::new(
@@ -104,6 +104,15 @@ fn check_removable(path: &Path, found: &std::fs::Metadata) -> Result<(), Error> 
         }
         Err(error) => Err(Error::system(&error, &format!("see who listens on {path}"))),
     }
+}
+
+/// Whether it is the user of this process.
+fn is_own(uid: u32) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if !super::users::is_somebody(uid) {
+        return false;
+    }
+    uid == rustix::process::geteuid().as_raw()
 }
 
 /// Keeps servers that start at the same moment from removing each other's socket. The file is removed by

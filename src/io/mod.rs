@@ -3,6 +3,8 @@
 
 mod listener;
 mod socket;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod users;
 
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};

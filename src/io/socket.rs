@@ -7,6 +7,8 @@ use std::path::Path;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::users;
 use crate::machine::Credentials;
 
 /// What a socket takes before it has to be read, in bytes. With the system's default, large messages wait for
@@ -26,6 +28,8 @@ pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
 pub(super) fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     let (stream, _) = listener.accept()?;
     stream.set_nonblocking(true)?;
+    #[cfg(target_vendor = "apple")]
+    SockRef::from(&stream).set_nosigpipe(true)?;
     enlarge_send_buffer(&stream);
     Ok(stream)
 }
@@ -35,11 +39,11 @@ fn enlarge_send_buffer<'a>(socket: impl Into<SockRef<'a>>) {
     let _ = socket.into().set_send_buffer_size(SEND_BUFFER);
 }
 
-/// The user at the other end.
+/// The user at the other end. Its process id is of no use: it is 0 for one in another PID namespace.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
-    let peer = rustix::net::sockopt::socket_peercred(stream)?;
-    Ok(Credentials { uid: peer.uid.as_raw() })
+    let peer = nix::sys::socket::getsockopt(stream, nix::sys::socket::sockopt::PeerCredentials)?;
+    Ok(if users::is_somebody(peer.uid()) { Credentials { uid: peer.uid() } } else { Credentials::UNKNOWN })
 }
 
 /// The user at the other end.
@@ -51,7 +55,12 @@ pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
 
 /// Writes what the socket takes now. A broken connection is an error, never a signal.
 pub(super) fn write(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
-    Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?)
+    // Systems without the flag have an option of the socket instead.
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = SendFlags::NOSIGNAL;
+    #[cfg(target_vendor = "apple")]
+    let flags = SendFlags::empty();
+    Ok(rustix::net::send(stream, bytes, flags)?)
 }
 
 /// Reads what is there into the spare capacity of `bytes`; 0 at the end.

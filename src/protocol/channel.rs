@@ -1,9 +1,13 @@
 //! One socket of protocol 1: text that waits to be written, and the search for objects in what is read.
 
+use super::message::MAX_HANDSHAKE;
 use super::splitter::Splitter;
 
 /// What a message of protocol 1 may have beside its payload: command, name and delivery.
 const ENVELOPE: usize = 16 * 1024;
+
+/// Room for text that is kept for the next message.
+const KEPT: usize = 4 * 1024;
 
 /// Text of this size waits at most before more messages are turned into text.
 pub const HIGH_WATER_MARK: usize = 256 * 1024;
@@ -28,7 +32,17 @@ impl Channel {
 
     /// For messages that may carry another one as a string, in which each quote and backslash takes two bytes.
     pub fn wrapping(limit: usize) -> Channel {
-        Channel::for_objects(limit.saturating_add(ENVELOPE).saturating_mul(2))
+        Channel::for_objects(wrapped(limit))
+    }
+
+    /// For a handshake, which is all that somebody may say of whom nothing is known.
+    pub fn greeting() -> Channel {
+        Channel::for_objects(MAX_HANDSHAKE)
+    }
+
+    /// The handshake is over: it is one for messages that may carry others, see [`Channel::wrapping`].
+    pub fn wrap(&mut self, limit: usize) {
+        self.splitter.set_limit(wrapped(limit));
     }
 
     fn for_objects(limit: usize) -> Channel {
@@ -46,7 +60,7 @@ impl Channel {
         if self.written == self.text.len() {
             self.written = 0;
             self.text.clear();
-            self.text.shrink_to(4096);
+            self.text.shrink_to(KEPT);
         }
     }
 
@@ -59,4 +73,9 @@ impl Channel {
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
+}
+
+/// The largest payload's message, as a string within another one.
+fn wrapped(limit: usize) -> usize {
+    limit.saturating_add(ENVELOPE).saturating_mul(2)
 }

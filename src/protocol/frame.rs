@@ -143,7 +143,7 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
     /// What the payload stands in.
     pub memory: Memory<'a>,
-    /// Whether the payload is a large JSON text, of which nothing is known but that it is UTF-8.
+    /// Whether the payload is a large JSON text, of which nothing is known but that it is UTF-8 and not nested too deep.
     pub unchecked: bool,
 }
 
@@ -189,6 +189,9 @@ impl<'a> Frame<'a> {
         let unchecked = frame.payload.len() >= LARGE_TEXT && frame.has_text();
         if unchecked {
             std::str::from_utf8(frame.payload).map_err(|_| ProtocolError::InvalidPayload)?;
+            if super::json::is_too_deep(frame.payload) {
+                return Err(ProtocolError::InvalidPayload);
+            }
         } else {
             frame.check_payload()?;
         }
@@ -224,7 +227,7 @@ impl<'a> Frame<'a> {
     }
 
     fn check_payload(&self) -> Result<(), ProtocolError> {
-        if self.has_text() && !super::json::is_one_value(self.payload) {
+        if self.has_text() && (super::json::is_too_deep(self.payload) || !super::json::is_one_value(self.payload)) {
             return Err(ProtocolError::InvalidPayload);
         }
         Ok(())
@@ -304,6 +307,8 @@ mod tests {
         let wire = bytes_of(&large);
         let left = Frame::decode_leaving_texts(&wire).unwrap();
         assert!(left.unchecked && left.check().is_err());
+        let deep = vec![b'['; 20_000];
+        assert_eq!(Frame::decode_leaving_texts(&bytes_of(&deep)), refused);
         let no_text = [vec![b' '; LARGE_TEXT], vec![0xff]].concat();
         assert_eq!(Frame::decode_leaving_texts(&bytes_of(&no_text)), refused);
     }

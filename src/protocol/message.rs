@@ -10,6 +10,12 @@ use super::ProtocolError;
 /// The highest version of the protocol that this side speaks.
 pub const VERSION: u32 = 2;
 
+/// The largest handshake, in bytes: the longest name, and what stands around it.
+pub const MAX_HANDSHAKE: usize = 65 * 1024;
+
+/// The longest [`Hello::session`], in bytes.
+pub const MAX_SESSION: usize = 128;
+
 /// The `data` of an `error` message: the name is taken.
 pub const NAME_TAKEN: &str = "201";
 
@@ -78,6 +84,9 @@ pub struct Welcome {
 impl<'a> Message<'a> {
     /// Reads one object.
     pub fn parse(bytes: &'a [u8]) -> Result<Message<'a>, ProtocolError> {
+        if super::json::is_too_deep(bytes) {
+            return Err(ProtocolError::InvalidMessage);
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| ProtocolError::InvalidMessage)?;
         // Serde would take an array for the fields in their order.
         if !text.trim_start().starts_with('{') {

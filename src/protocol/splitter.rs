@@ -19,6 +19,16 @@ impl Splitter {
         Splitter { partial: Vec::new(), depth: 0, in_string: false, escaped: false, limit }
     }
 
+    /// From now on they may have so many.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Bytes of an object whose end has not been read yet.
+    pub fn unfinished(&self) -> usize {
+        self.partial.len()
+    }
+
     /// Takes the first whole object out of `bytes`, together with what is left from the reads before. `None`
     /// when there is no whole one: the rest has then been kept.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
@@ -33,6 +43,7 @@ impl Splitter {
                 b'}' if self.depth == 1 => {
                     self.depth = 0;
                     let (end, rest) = bytes.split_at(index + 1);
+                    self.check_size(end.len())?;
                     self.partial.extend_from_slice(end);
                     *bytes = rest;
                     return Ok(Some(std::mem::take(&mut self.partial)));
@@ -41,14 +52,20 @@ impl Splitter {
                 _ => {}
             }
         }
+        self.check_size(bytes.len())?;
         self.partial.extend_from_slice(bytes);
         *bytes = &[];
-        if self.partial.len() > self.limit { Err(ProtocolError::TooLarge(self.limit)) } else { Ok(None) }
+        Ok(None)
     }
 
     /// Whether it stands between two objects.
     pub fn is_empty(&self) -> bool {
         self.depth == 0
+    }
+
+    /// Whether so many more bytes may be kept.
+    fn check_size(&self, more: usize) -> Result<(), ProtocolError> {
+        if self.partial.len() + more > self.limit { Err(ProtocolError::TooLarge(self.limit)) } else { Ok(()) }
     }
 }
 
@@ -90,5 +107,13 @@ mod tests {
     fn an_object_above_the_limit_is_refused() {
         let text = format!("{{\"a\":\"{}", "x".repeat(1_000));
         assert_eq!(Splitter::new(100).next(&mut text.as_bytes()), Err(ProtocolError::TooLarge(100)));
+        let whole = text + "\"}";
+        assert_eq!(Splitter::new(100).next(&mut whole.as_bytes()), Err(ProtocolError::TooLarge(100)));
+        let mut splitter = Splitter::new(100);
+        splitter.set_limit(2_000);
+        assert_eq!(splitter.next(&mut &whole.as_bytes()[..500]), Ok(None));
+        assert_eq!(splitter.unfinished(), 500);
+        assert!(splitter.next(&mut &whole.as_bytes()[500..]).unwrap().is_some_and(|object| object == whole.as_bytes()));
+        assert_eq!(splitter.unfinished(), 0);
     }
 }

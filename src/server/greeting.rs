@@ -21,7 +21,7 @@ const DISPUTE: Duration = Duration::from_millis(50);
 impl Server {
     /// Somebody has connected to the control socket.
     pub(super) fn accept_control(&mut self, connection: ConnectionId, peer: Credentials, now: Instant) {
-        let mut channel = Channel::wrapping(self.options.limit);
+        let mut channel = Channel::greeting();
         let refusal = if let Err(error) = self.options.trust.check(peer, "client") {
             narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "{error}");
             Some(message::NOT_TRUSTED)
@@ -54,6 +54,9 @@ impl Server {
         let name = message.text().filter(|name| !name.is_empty() && commands::check_length(name).is_ok());
         let (Some(name), "handshake") = (name, message.command()) else { return Err(ProtocolError::Unexpected) };
         let hello = message.extension::<Hello>();
+        if hello.as_ref().is_some_and(|hello| hello.session.len() > message::MAX_SESSION) {
+            return Err(ProtocolError::Unexpected);
+        }
         let Some(Connection::Greeting { channel, until }) = self.connections.remove(&connection) else {
             return Err(ProtocolError::Unexpected);
         };
@@ -190,6 +193,7 @@ impl Server {
                 let listener = ListenerId(self.next_listener);
                 let until = now + self.options.handshake_timeout;
                 message::write_handshake(Some(&name), &uuid, None::<&Welcome>, &mut channel.text);
+                channel.wrap(self.options.limit);
                 self.actions.push_back(Action::Listen { listener, path: self.options.domain.private(&uuid) });
                 self.listeners.insert(listener, id);
                 self.timers.set(until, Timer::Greeting(connection));

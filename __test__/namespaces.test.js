@@ -1,0 +1,80 @@
+'use strict'
+
+/** Processes that share /tmp and little else, as those of containers with a common volume do. Making them takes root. */
+
+const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
+const test = require('node:test')
+const { eventOf } = require('./support/deadline.js')
+const { Domain } = require('./support/domain.js')
+
+const PID_NAMESPACE = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
+
+/** Root in a user namespace that knows no other user. Outside it is a user of its own. */
+const USER_NAMESPACE = [
+  ...['setpriv', '--reuid', '65533', '--regid', '65533', '--clear-groups'],
+  ...['unshare', '--user', '--map-root-user'],
+]
+
+/** What all users read as who have no number in a namespace, unless the system says otherwise. */
+const OVERFLOW = 65534
+
+const where = command => {
+  const works = spawnSync(command[0], [...command.slice(1), 'true']).status === 0
+  return works ? test : (name, _) => test(name, { skip: `${command.join(' ')} does not work here` }, () => {})
+}
+
+where(PID_NAMESPACE)('a client of another PID namespace is served', async t => {
+  const domain = new Domain(t)
+  const server = domain.server()
+  const connected = eventOf(server, 'connection')
+  const child = domain.spawn('client.js', ['bob'], { through: PID_NAMESPACE })
+  await child.report('connected')
+  assert.equal((await connected).name, 'bob')
+  const alice = await domain.client('alice')
+  assert.equal(await alice.deliver('bob', 'echo', 'served'), 'served')
+})
+
+where(PID_NAMESPACE)('a server of another PID namespace serves', async t => {
+  const domain = new Domain(t)
+  const child = domain.spawn('trusting-server.js', [], { through: PID_NAMESPACE })
+  await child.report('listening')
+  const alice = await domain.client('alice')
+  assert.equal(await alice.deliver('who'), 0)
+  const bob = domain.spawn('client.js', ['bob'], { through: PID_NAMESPACE })
+  await bob.report('connected')
+  assert.equal(await alice.deliver('bob', 'echo', 'served'), 'served')
+})
+
+where(USER_NAMESPACE)(
+  'a server whose user has no number here is not trusted under that of all such users',
+  async t => {
+    const domain = new Domain(t)
+    domain.server({}, { mode: 0o666, allowUsers: 'any' })
+    const options = JSON.stringify({ allowUsers: [OVERFLOW] })
+    const child = domain.spawn('client.js', ['bob', options], { through: USER_NAMESPACE })
+    const { code, message } = await child.report('refused')
+    assert.equal(code, 'ERR_IPC_NOT_TRUSTED')
+    assert.match(message, /user namespace/)
+  },
+)
+
+where(USER_NAMESPACE)(
+  'a client whose user has no number here is not served under that of all such users',
+  async t => {
+    const domain = new Domain(t)
+    const options = JSON.stringify({ allowUsers: [OVERFLOW] })
+    const child = domain.spawn('trusting-server.js', [options], { through: USER_NAMESPACE })
+    await child.report('listening')
+    const raw = domain.spawn('raw-client.js', ['mallory'])
+    assert.doesNotMatch((await raw.report('ended')).text, /handshake/)
+  },
+)
+
+where(USER_NAMESPACE)('whoever has no number here is let in where any user is', async t => {
+  const domain = new Domain(t)
+  domain.server({}, { mode: 0o666, allowUsers: 'any' })
+  const options = JSON.stringify({ allowUsers: 'any' })
+  const child = domain.spawn('client.js', ['bob', options], { through: USER_NAMESPACE })
+  await child.report('connected')
+})
