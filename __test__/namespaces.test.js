@@ -78,3 +78,19 @@ where(USER_NAMESPACE)('whoever has no number here is let in where any user is', 
   const child = domain.spawn('client.js', ['bob', options], { through: USER_NAMESPACE })
   await child.report('connected')
 })
+
+const tmpfs = options => [
+  ...['unshare', '--mount', 'sh', '-c'],
+  ...[`mount -t tmpfs -o ${options} none /tmp && exec "$@"`, 'sh'],
+]
+
+for (const [options, code] of [
+  ['ro', 'EROFS'],
+  ['nr_inodes=1', 'ENOSPC'],
+]) {
+  where(tmpfs(options))(`where /tmp is mounted with ${options}, start() throws ${code}`, async t => {
+    const domain = new Domain(t)
+    const child = domain.spawn('trusting-server.js', [], { through: tmpfs(options) })
+    assert.equal(await child.report('failed'), code)
+  })
+}

@@ -110,16 +110,7 @@ impl Error {
 
     /// An error of the operating system while doing `what`, a phrase such as `listen on /tmp/x`.
     pub fn system(error: &std::io::Error, what: &str) -> Error {
-        let (code, advice) = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
-            Some(rustix::io::Errno::ADDRINUSE) => ("EADDRINUSE", "another server has it"),
-            Some(rustix::io::Errno::ACCESS) => ("EACCES", "check who owns it and its mode"),
-            Some(rustix::io::Errno::PERM) => ("EPERM", "check who owns it and its mode"),
-            Some(rustix::io::Errno::NOENT) => ("ENOENT", "create the folder first"),
-            Some(rustix::io::Errno::MFILE) => ("EMFILE", "raise the limit of open files (ulimit -n)"),
-            Some(rustix::io::Errno::NFILE) => ("ENFILE", "raise the system's limit of open files"),
-            Some(rustix::io::Errno::NOSPC) => ("ENOSPC", "free some space"),
-            _ => ("EIO", "see the system's message"),
-        };
+        let (code, advice) = system_error(error);
         Error::new(Code::System(code), format!("Could not {what}: {error}; {advice}."))
     }
 
@@ -194,6 +185,56 @@ impl Failure<'_> {
     }
 }
 
+/// The names that these errors of the system have in Rust and in C.
+macro_rules! named {
+    ($errno:expr, $($name:ident $code:literal,)*) => {
+        match $errno {
+            $(rustix::io::Errno::$name => $code,)*
+            // What Node.js calls those that it knows no name for.
+            _ => "UNKNOWN",
+        }
+    };
+}
+
+/// The usual name of an error of the system, and what to do about it.
+fn system_error(error: &std::io::Error) -> (&'static str, &'static str) {
+    use std::io::ErrorKind;
+    let code = match (error.raw_os_error(), error.kind()) {
+        (Some(number), _) => named!(rustix::io::Errno::from_raw_os_error(number),
+            PERM "EPERM", NOENT "ENOENT", INTR "EINTR", IO "EIO", NXIO "ENXIO", BADF "EBADF", AGAIN "EAGAIN",
+            NOMEM "ENOMEM", ACCESS "EACCES", BUSY "EBUSY", EXIST "EEXIST", XDEV "EXDEV", NODEV "ENODEV",
+            NOTDIR "ENOTDIR", ISDIR "EISDIR", INVAL "EINVAL", NFILE "ENFILE", MFILE "EMFILE", FBIG "EFBIG",
+            NOSPC "ENOSPC", ROFS "EROFS", MLINK "EMLINK", PIPE "EPIPE", DEADLK "EDEADLK", NAMETOOLONG "ENAMETOOLONG",
+            NOLCK "ENOLCK", NOSYS "ENOSYS", NOTEMPTY "ENOTEMPTY", LOOP "ELOOP", NOTSOCK "ENOTSOCK",
+            PROTOTYPE "EPROTOTYPE", PROTONOSUPPORT "EPROTONOSUPPORT", OPNOTSUPP "EOPNOTSUPP",
+            AFNOSUPPORT "EAFNOSUPPORT", ADDRINUSE "EADDRINUSE", ADDRNOTAVAIL "EADDRNOTAVAIL",
+            CONNABORTED "ECONNABORTED", CONNRESET "ECONNRESET", NOBUFS "ENOBUFS", ISCONN "EISCONN",
+            NOTCONN "ENOTCONN", TIMEDOUT "ETIMEDOUT", CONNREFUSED "ECONNREFUSED", STALE "ESTALE", DQUOT "EDQUOT",
+        ),
+        (None, ErrorKind::InvalidInput) => "EINVAL",
+        (None, ErrorKind::Unsupported) => "ENOTSUP",
+        (None, _) => "UNKNOWN",
+    };
+    let advice = match code {
+        "EADDRINUSE" | "EEXIST" => "another server has it: close that one, or choose another domain",
+        "EACCES" | "EPERM" => "check who owns it and its mode, and those of its folder",
+        "EROFS" => "mount its folder so that it can be written to",
+        "ENOENT" | "ENOTDIR" => "create its folder first",
+        "ENAMETOOLONG" => "choose a shorter domain",
+        "EMFILE" => "raise the limit of open files (ulimit -n)",
+        "ENFILE" => "raise the system's limit of open files",
+        "ENOSPC" | "EDQUOT" => "free some space there",
+        "ENOMEM" | "ENOBUFS" => "free some memory",
+        "ELOOP" => "remove the link that lies there",
+        "ECONNREFUSED" => "start its server",
+        "EAGAIN" => "try again in a moment",
+        "ENOSYS" | "ENOTSUP" | "EOPNOTSUPP" | "EAFNOSUPPORT" => "this system can't do it",
+        "EIO" => "check the disk and the system's log",
+        _ => "look the code up in errno(3)",
+    };
+    (code, advice)
+}
+
 /// No client of this name is connected.
 pub(crate) fn no_such_client(name: &str) -> Error {
     Error::new(Code::NoSuchClient, format!("No client named {name:?} is connected; see discover() for those that are."))
@@ -230,6 +271,29 @@ pub(crate) fn session_ended() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_the_system_have_their_usual_names_and_say_what_to_do() {
+        for (number, code, advice) in [
+            (rustix::io::Errno::ROFS, "EROFS", "mount"),
+            (rustix::io::Errno::NOENT, "ENOENT", "create"),
+            (rustix::io::Errno::ACCESS, "EACCES", "mode"),
+            (rustix::io::Errno::MFILE, "EMFILE", "ulimit"),
+            (rustix::io::Errno::NAMETOOLONG, "ENAMETOOLONG", "shorter"),
+        ] {
+            let error = Error::system(&number.into(), "listen on /tmp/x");
+            assert_eq!(error.code(), Code::System(code));
+            assert!(error.message().starts_with("Could not listen on /tmp/x: "), "{error}");
+            assert!(error.message().contains(advice), "{error}");
+        }
+        // Whatever the system comes up with is not taken for a broken disk.
+        for number in (1..=200).filter(|&number| number != rustix::io::Errno::IO.raw_os_error()) {
+            let error = Error::system(&std::io::Error::from_raw_os_error(number), "test");
+            assert_ne!(error.code(), Code::System("EIO"), "{number}");
+        }
+        let error = Error::system(&std::io::ErrorKind::Unsupported.into(), "test");
+        assert_eq!(error.code(), Code::System("ENOTSUP"));
+    }
 
     #[test]
     fn an_error_crosses_as_it_is_and_that_of_a_handler_keeps_its_name_and_code() {
