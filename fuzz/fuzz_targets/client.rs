@@ -249,5 +249,6 @@ impl Place {
         assert!(self.known.closed || !was_started, "it does not close");
         assert!(self.connections.is_empty() && self.pending.is_empty(), "connections are left");
         assert_eq!((self.client.deadline(), self.client.next_dirty()), (None, None), "something is left to do");
+        assert_eq!(self.client.outstanding(), [], "something is kept");
     }
 }

@@ -241,5 +241,6 @@ impl Place {
         assert!(self.connections.is_empty(), "connections are left: {:?}", self.connections);
         assert!(self.listeners.is_empty(), "private sockets are left: {:?}", self.listeners);
         assert_eq!((self.server.deadline(), self.server.next_dirty()), (None, None), "something is left to do");
+        assert_eq!(self.server.outstanding(), [], "something is kept");
     }
 }

@@ -58,6 +58,11 @@ impl Deliveries {
         self.received.clear();
     }
 
+    /// How many there are, and how many of them the server has received.
+    pub(super) fn outstanding(&self) -> (usize, usize) {
+        (self.waiting.len(), self.received.len())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

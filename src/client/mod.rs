@@ -5,6 +5,7 @@ mod deliveries;
 mod exchange;
 mod legacy;
 mod machine;
+mod outstanding;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

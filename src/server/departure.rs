@@ -173,6 +173,7 @@ impl Server {
             self.connections.remove(&connection);
             self.actions.push_back(Action::Close(connection));
         }
+        self.contenders.clear();
         if self.closing && self.sessions.is_empty() && self.connections.is_empty() {
             self.closing = false;
             self.timers = Timers::default();

@@ -57,6 +57,11 @@ impl Legacy {
         self.control.1.is_empty() && self.private.as_ref().is_none_or(|private| private.1.is_empty())
     }
 
+    /// Deliveries that are under way, either way.
+    pub(super) fn deliveries(&self) -> usize {
+        self.incoming.len() + self.foreign.len()
+    }
+
     /// A number for a delivery whose id the application gave.
     pub(super) fn outgoing(&mut self, delivery: &str) -> u64 {
         self.next_incoming += 1;

@@ -7,6 +7,7 @@ mod incoming;
 mod legacy;
 mod machine;
 mod outgoing;
+mod outstanding;
 mod parking;
 mod relay;
 mod session;

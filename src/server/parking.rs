@@ -31,6 +31,10 @@ impl Parking {
         self.messages.push(parked);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     fn is_for(&self, name: &str) -> bool {
         self.messages.iter().any(|parked| parked.target.as_deref() == Some(name))
     }

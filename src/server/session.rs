@@ -87,6 +87,11 @@ impl Session {
         self.refusing && kind.is_sequenced() && !is_answer
     }
 
+    /// Deliveries of a client of protocol 1 that are under way, either way.
+    pub(super) fn legacy_deliveries(&self) -> usize {
+        if let Wire::Legacy(legacy) = &self.wire { legacy.deliveries() } else { 0 }
+    }
+
     /// Its connections.
     pub(super) fn connections(&self) -> impl Iterator<Item = ConnectionId> + use<> {
         match &self.wire {

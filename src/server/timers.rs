@@ -39,6 +39,10 @@ impl Timers {
         self.due.contains(&(at, timer))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.first().map(|&(at, _)| at)
     }

@@ -334,6 +334,10 @@ impl Play {
             assert_eq!(self.promises[client], VecDeque::new(), "promises of {} are not settled", name(client));
             assert_eq!(self.deliveries[client], HashMap::new(), "deliveries of {} are not settled", name(client));
         }
+        for client in &self.world.clients {
+            assert_eq!(client.outstanding(), [], "{} keeps something", client.name());
+        }
+        assert_eq!(self.world.server().outstanding(), [], "the server keeps something");
         let mut seen: Vec<_> = self.seen.iter().collect();
         seen.sort();
         for ((receiver, sender), notes) in seen {

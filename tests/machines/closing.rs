@@ -93,3 +93,27 @@ fn a_server_is_started_once_and_again_after_it_was_closed() {
     let client = world.client("alice");
     assert_eq!(world.clients[client].connect().unwrap_err().code(), Code::AlreadyStarted);
 }
+
+#[test]
+fn a_server_that_has_closed_keeps_nothing() {
+    let mut world = alice_and_bob();
+    // One of each: somebody who wants a name that is taken, somebody who says nothing, and a delivery under way.
+    world.client("bob");
+    let pipe = world.pipes.len() - 1;
+    world.accept(pipe);
+    world.carry(pipe, Side::Server, usize::MAX);
+    world.client("carol");
+    let pipe = world.pipes.len() - 1;
+    world.pipes[pipe].to_server.bytes.clear();
+    world.accept(pipe);
+    world.push(0, Kind::Request, "bob", 1, "1").unwrap();
+    world.flush(Side::Client(0));
+    let pipe = world.pipe_of(0).unwrap();
+    world.carry(pipe, Side::Server, usize::MAX);
+    let now = world.now;
+    world.server().close(now, &mut |_: Event<'_>| ());
+    world.flush(Side::Server);
+    world.wait(6 * SECOND);
+    assert_eq!(world.take_server().last(), Some(&Said::Closed));
+    assert_eq!(world.server().outstanding(), []);
+}

@@ -1,0 +1,27 @@
+//! What a client keeps, for the tests: nothing once everything is settled.
+
+use super::{Client, State};
+
+impl Client {
+    /// What it keeps that is not its connection's or its handlers': of what kind, and how much of it. Kinds of which there is
+    /// none are left out.
+    #[doc(hidden)]
+    pub fn outstanding(&self) -> Vec<(&'static str, usize)> {
+        let text = match &self.state {
+            State::Greeting(greeting) => greeting.text.len() - greeting.written,
+            _ => 0,
+        };
+        let (waiting, received) = self.deliveries.outstanding();
+        let mut kept = vec![
+            ("frames that go out", self.link.outbox.len() as usize),
+            ("bytes that go out", self.link.outbox.size()),
+            ("bytes of a handshake", text),
+            ("deliveries without an answer", waiting),
+            ("deliveries that the server has received", received),
+            ("deliveries that no handler has answered", self.asked),
+            ("actions", self.actions.len()),
+        ];
+        kept.retain(|&(_, count)| count > 0);
+        kept
+    }
+}

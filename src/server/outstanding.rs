@@ -1,0 +1,39 @@
+//! What a server keeps, for the tests: nothing once everything is settled.
+
+use super::session::{Session, Wire};
+use super::{Connection, Server};
+
+impl Server {
+    /// What it keeps beside its clients, their connections and its handlers: of what kind, and how much of it. Kinds of which
+    /// there is none are left out.
+    #[doc(hidden)]
+    pub fn outstanding(&self) -> Vec<(&'static str, usize)> {
+        let sessions = || self.sessions.values();
+        let connections = |is_one: fn(&Connection) -> bool| self.connections.values().filter(|one| is_one(one)).count();
+        let away = sessions().filter(|session| matches!(session.wire, Wire::Lost { .. })).count();
+        let mut kept = vec![
+            ("frames that go out", sessions().map(|session| session.link.outbox.len() as usize).sum()),
+            ("bytes that go out", sessions().map(|session| session.link.outbox.size()).sum()),
+            ("deliveries that no handler has answered", sessions().map(|session| session.asked).sum()),
+            ("deliveries of protocol 1", sessions().map(Session::legacy_deliveries).sum()),
+            ("deliveries that no client has answered", self.relays.len()),
+            ("messages for clients on their way", self.parking.len()),
+            ("clients that are away", away),
+            ("names without a client", self.names.len().abs_diff(self.sessions.len())),
+            (
+                "connections that have not said who they are",
+                connections(|one| matches!(one, Connection::Greeting { .. })),
+            ),
+            ("connections that are ending", connections(|one| matches!(one, Connection::Parting(_)))),
+            ("connections that want a name", self.contenders.len()),
+            ("private sockets", self.listeners.len()),
+            ("acknowledgements that are due", self.reports.len()),
+            ("clients that are too slow", self.overflowing.len()),
+            ("connections to write to", self.dirty.members.len()),
+            ("timers", self.timers.len()),
+            ("actions", self.actions.len()),
+        ];
+        kept.retain(|&(_, count)| count > 0);
+        kept
+    }
+}
