@@ -244,6 +244,7 @@ impl Place {
         for _ in 0..3 {
             self.now += Duration::from_secs(3600);
             self.client.elapsed(self.now, &mut self.known);
+            self.client.settle(self.now, &mut self.known);
             self.carry_out();
         }
         assert!(self.known.closed || !was_started, "it does not close");

@@ -234,6 +234,7 @@ impl Place {
         for _ in 0..3 {
             self.now += Duration::from_secs(3600);
             self.server.elapsed(self.now, &mut self.known);
+            self.server.settle(self.now, &mut self.known);
             self.carry_out();
         }
         assert!(self.known.closed, "it does not close");
