@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict')
 const { randomBytes } = require('node:crypto')
 const fs = require('node:fs')
+const path = require('node:path')
 const { Client, Server } = require('../..')
 const { Child } = require('./child.js')
 const { eventOf, within } = require('./deadline.js')
@@ -84,11 +85,19 @@ class Domain {
     this.#closing.push(close)
   }
 
-  /** The domain's files that exist: its sockets, and the lock under which servers start. */
+  /** The domain's files that exist in /tmp: its sockets, and the lock under which servers of 1.0.0 start. */
   files() {
     const own = `IPC.io.${this.name}`
     const isOwn = file => file === own || file.startsWith(`${own}.`) || file.startsWith(`.${own}.`)
     return fs.readdirSync('/tmp').filter(isOwn)
+  }
+
+  /** What lies in the folders of locks of this domain, by its path. */
+  locks() {
+    const folders = fs.readdirSync('/tmp').filter(file => file.startsWith('.IPC.io-'))
+    return folders
+      .flatMap(folder => listed(`/tmp/${folder}`))
+      .filter(file => path.basename(file).startsWith(`IPC.io.${this.name}.`))
   }
 
   async #leave() {
@@ -98,15 +107,36 @@ class Domain {
         .then(close)
         .catch(error => failures.push(error))
     }
-    const left = this.files().filter(file => !this.#isOfKilled(file))
-    for (const file of this.files()) fs.rmSync(`/tmp/${file}`, { force: true })
+    const all = [...this.files().map(file => `/tmp/${file}`), ...this.locks()]
+    const left = all.filter(file => !this.#isOfKilled(file))
+    for (const file of all) remove(file)
     if (failures.length) throw failures[0]
     assert.deepEqual(left, [], 'files are left behind')
   }
 
-  /** A server that was killed had no chance to remove its socket. */
+  /** A server that was killed had no chance to remove its socket and its lock. */
   #isOfKilled(file) {
-    return file === `IPC.io.${this.name}` && this.#children.some(child => child.over?.signal === 'SIGKILL')
+    const isOfServer = [`IPC.io.${this.name}`, `IPC.io.${this.name}.lock`].includes(path.basename(file))
+    return isOfServer && this.#children.some(child => child.over?.signal === 'SIGKILL')
+  }
+}
+
+function listed(folder) {
+  try {
+    return fs.readdirSync(folder).map(file => path.join(folder, file))
+  } catch {
+    // Another server has removed it meanwhile, as the last one of its user.
+    return []
+  }
+}
+
+function remove(file) {
+  fs.rmSync(file, { force: true })
+  if (!path.dirname(file).startsWith('/tmp/')) return
+  try {
+    fs.rmdirSync(path.dirname(file))
+  } catch {
+    // There are locks of others in it.
   }
 }
 

@@ -5,40 +5,47 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{CWD, Mode, RenameFlags};
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::socket;
+use super::lock::{Identity, Lock, in_use};
+use super::{socket, users};
 use crate::error::{Code, Error};
 
 /// Connections that may wait to be accepted; the system lowers it to its own limit.
 const BACKLOG: i32 = 4096;
 
-/// How long two servers that start together wait for each other.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often somebody else may put something else at the path while a socket is to be put there.
+const ATTEMPTS: usize = 16;
 
 /// A listening socket.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) socket: Arc<UnixListener>,
     path: PathBuf,
-    /// Device and inode of the file: another server may have put its own in its place.
-    identity: (u64, u64),
+    /// Of the file: another server may have put its own in its place.
+    identity: Identity,
+    /// What keeps other servers away.
+    lock: Option<Lock>,
 }
 
 impl Listener {
     /// Listens at a path that a server before may have left behind. A live server is left alone, and so is
     /// everything that is not a socket of ours.
     pub(super) fn take_over(path: &Path, mode: u32) -> Result<Listener, Error> {
-        let _lock = Lock::acquire(path)?;
-        if let Ok(found) = path.symlink_metadata() {
-            check_removable(path, &found)?;
-            std::fs::remove_file(path).map_err(|error| Error::system(&error, &format!("remove {}", path.display())))?;
-        }
-        Listener::bind(path, mode).map_err(|error| Error::system(&error, &format!("listen on {}", path.display())))
+        let lock = Lock::acquire(path, || is_live(path))?;
+        let failed = |error: io::Error| Error::system(&error, &format!("listen on {}", path.display()));
+        let _former = Lock::former(path);
+        // Others see it when it is complete: it listens, and has its mode.
+        let hidden = lock.beside("new");
+        remove_if_there(&hidden).map_err(failed)?;
+        let mut listener = Listener::bind(&hidden, mode).map_err(failed)?;
+        put_in_place(&hidden, path, &lock)?;
+        listener.path = path.to_owned();
+        listener.lock = Some(lock);
+        Ok(listener)
     }
 
     /// Listens at a path where nothing is.
@@ -51,15 +58,17 @@ impl Listener {
         socket.bind(&SockAddr::unix(path)?)?;
         rustix::fs::chmod(path, mode)?;
         socket.listen(BACKLOG)?;
-        let found = path.symlink_metadata()?;
-        Ok(Listener { socket: Arc::new(socket.into()), path: path.to_owned(), identity: (found.dev(), found.ino()) })
+        let identity = Identity::at(path)?;
+        Ok(Listener { socket: Arc::new(socket.into()), path: path.to_owned(), identity, lock: None })
     }
 
-    /// Takes the socket's file away, if it is still this one's.
+    /// Takes the socket's file away, if it is still this one's, and what kept other servers away.
     pub(super) fn unlink(&self) {
-        let found = self.path.symlink_metadata();
-        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
+        if Identity::at(&self.path).is_ok_and(|there| there == self.identity) {
             let _ = std::fs::remove_file(&self.path);
+        }
+        if let Some(lock) = &self.lock {
+            lock.remove();
         }
     }
 }
@@ -70,87 +79,92 @@ impl Drop for Listener {
     }
 }
 
+/// Moves a socket to a path at which a server may have left one behind.
+fn put_in_place(hidden: &Path, path: &Path, lock: &Lock) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS {
+        match move_without_replacing(hidden, path) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(Error::system(&error.into(), &format!("listen on {}", path.display()))),
+        }
+        let failed = |error: io::Error| Error::system(&error, &format!("remove {}", path.display()));
+        match path.symlink_metadata() {
+            Ok(found) => {
+                check_removable(path, &found)?;
+                remove(path, Identity::of(&found), &lock.beside("old")).map_err(failed)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(in_use(path))
+}
+
+/// Removes a file, if it is this one: a server that knows no lock may have put its own in its place.
+fn remove(path: &Path, identity: Identity, aside: &Path) -> io::Result<()> {
+    match std::fs::rename(path, aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    }
+    if Identity::at(aside)? != identity && move_without_replacing(aside, path).is_ok() {
+        return Ok(());
+    }
+    remove_if_there(aside)
+}
+
+/// Moves a file to a path where nothing is.
+fn move_without_replacing(from: &Path, to: &Path) -> Result<(), Errno> {
+    match rustix::fs::link(from, to) {
+        Ok(()) => rustix::fs::unlink(from),
+        Err(Errno::EXIST) => Err(Errno::EXIST),
+        // Some file systems have no links, others can't move without replacing.
+        Err(error) => rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+            .map_err(|second| if matches!(second, Errno::INVAL | Errno::NOSYS) { error } else { second }),
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether somebody listens at a path.
+fn is_live(path: &Path) -> bool {
+    match socket::connect(path) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    }
+}
+
 /// Whether what lies at the path is a socket of ours that nobody listens on.
 fn check_removable(path: &Path, found: &std::fs::Metadata) -> Result<(), Error> {
-    let path = path.display();
+    let shown = path.display();
     if !found.file_type().is_socket() {
         return Err(Error::new(
             Code::NotASocket,
-            format!("{path} is not a socket; move it away or choose another domain."),
+            format!("{shown} is not a socket; move it away or choose another domain."),
         ));
     }
-    let in_use = || {
-        Error::new(
-            Code::System("EADDRINUSE"),
-            format!("A server listens on {path} already; close it or choose another domain."),
-        )
-    };
-    match socket::connect(Path::new(&path.to_string())) {
-        Ok(_) => Err(in_use()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(in_use()),
+    match socket::connect(path) {
+        Ok(_) => Err(in_use(path)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(in_use(path)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            if is_own(found.uid()) {
+            if users::is_own(found.uid()) {
                 Ok(())
             } else {
                 Err(Error::new(
                     Code::System("EACCES"),
                     format!(
-                        "{path} was left behind by user {}; have that user remove it or choose another domain.",
+                        "{shown} was left behind by user {}; have that user remove it or choose another domain.",
                         found.uid()
                     ),
                 ))
             }
         }
-        Err(error) => Err(Error::system(&error, &format!("see who listens on {path}"))),
-    }
-}
-
-/// Whether it is the user of this process.
-fn is_own(uid: u32) -> bool {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if !super::users::is_somebody(uid) {
-        return false;
-    }
-    uid == rustix::process::geteuid().as_raw()
-}
-
-/// Keeps servers that start at the same moment from removing each other's socket. The file is removed by
-/// whoever holds the lock, and who has locked a removed file begins again.
-struct Lock {
-    path: PathBuf,
-    _file: std::fs::File,
-}
-
-impl Lock {
-    fn acquire(socket: &Path) -> Result<Lock, Error> {
-        // Begins with a dot, so that it is the socket of no domain.
-        let name = socket.file_name().unwrap_or_default().to_string_lossy();
-        let path = socket.with_file_name(format!(".{name}.lock"));
-        let failed = |error: io::Error| Error::system(&error, &format!("lock {}", path.display()));
-        let until = Instant::now() + LOCK_TIMEOUT;
-        loop {
-            let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| failed(error.into()))?;
-            let file = std::fs::File::from(file);
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {
-                    let ours = file.metadata().map_err(failed)?;
-                    let there = path.symlink_metadata();
-                    if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
-                        return Ok(Lock { path, _file: file });
-                    }
-                }
-                Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
-                Err(error) => return Err(failed(error.into())),
-            }
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        Err(error) => Err(Error::system(&error, &format!("see who listens on {shown}"))),
     }
 }
 
@@ -196,5 +210,42 @@ mod tests {
         drop(first);
         assert!(path.exists());
         drop(second);
+    }
+
+    #[test]
+    fn whoever_finds_the_socket_can_connect_at_once() {
+        let path = path("never-deaf");
+        for _ in 0..100 {
+            std::thread::scope(|scope| {
+                let client = scope.spawn(|| {
+                    loop {
+                        match std::os::unix::net::UnixStream::connect(&path) {
+                            Err(error) if error.kind() == io::ErrorKind::NotFound => std::hint::spin_loop(),
+                            result => return result.map(drop).map_err(|error| error.kind()),
+                        }
+                    }
+                });
+                let listener = Listener::take_over(&path, 0o600).unwrap();
+                assert_eq!(client.join().unwrap(), Ok(()));
+                drop(listener);
+            });
+        }
+    }
+
+    #[test]
+    fn what_took_the_place_of_a_stale_socket_is_not_removed() {
+        let path = path("taken");
+        drop(UnixListener::bind(&path).unwrap());
+        let stale = Identity::at(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let other = UnixListener::bind(&path).unwrap();
+        let there = Identity::at(&path).unwrap();
+        if there != stale {
+            remove(&path, stale, &path.with_extension("old")).unwrap();
+            assert_eq!(Identity::at(&path).unwrap(), there);
+        }
+        remove(&path, there, &path.with_extension("old")).unwrap();
+        assert!(!path.exists() && !path.with_extension("old").exists());
+        drop(other);
     }
 }

@@ -2,8 +2,8 @@
 //! tells it what is ready, be that Node's event loop or tokio.
 
 mod listener;
+mod lock;
 mod socket;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 mod users;
 
 use std::io;

@@ -7,7 +7,6 @@ use std::path::Path;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
 use super::users;
 use crate::machine::Credentials;
 
@@ -42,15 +41,15 @@ fn enlarge_send_buffer<'a>(socket: impl Into<SockRef<'a>>) {
 /// The user at the other end. Its process id is of no use: it is 0 for one in another PID namespace.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
-    let peer = nix::sys::socket::getsockopt(stream, nix::sys::socket::sockopt::PeerCredentials)?;
-    Ok(if users::is_somebody(peer.uid()) { Credentials { uid: peer.uid() } } else { Credentials::UNKNOWN })
+    let uid = nix::sys::socket::getsockopt(stream, nix::sys::socket::sockopt::PeerCredentials)?.uid();
+    Ok(if users::is_somebody(uid) { Credentials { uid } } else { Credentials::UNKNOWN })
 }
 
 /// The user at the other end.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
-    let (uid, _) = nix::unistd::getpeereid(stream)?;
-    Ok(Credentials { uid: uid.as_raw() })
+    let uid = nix::unistd::getpeereid(stream)?.0.as_raw();
+    Ok(if users::is_somebody(uid) { Credentials { uid } } else { Credentials::UNKNOWN })
 }
 
 /// Writes what the socket takes now. A broken connection is an error, never a signal.

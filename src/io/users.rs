@@ -3,16 +3,30 @@
 //! In a user namespace of Linux, as containers have one, only some users have a number. All others read as the same one,
 //! the overflow uid, which says nothing of who they are.
 
-use std::fs::read_to_string;
-use std::sync::OnceLock;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::{fs::read_to_string, sync::OnceLock};
 
 /// What the overflow uid is where nobody can say.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const USUAL_OVERFLOW: u32 = 65534;
 
 /// How many users there are at most, and are in the namespace that all others come from.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const ALL: u64 = u32::MAX as u64;
 
+/// Whether it is the user of this process.
+pub(super) fn is_own(uid: u32) -> bool {
+    uid == rustix::process::geteuid().as_raw() && is_somebody(uid)
+}
+
 /// Whether this number is that of one user, and not of many.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn is_somebody(_: u32) -> bool {
+    true
+}
+
+/// Whether this number is that of one user, and not of many.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn is_somebody(uid: u32) -> bool {
     static OVERFLOW: OnceLock<u32> = OnceLock::new();
     let overflow = || {
@@ -25,12 +39,13 @@ pub(super) fn is_somebody(uid: u32) -> bool {
 }
 
 /// Whether a map of users, lines of `inside outside count`, has all of them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_of_all(map: &str) -> bool {
     let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
     counts.sum::<u64>() >= ALL
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
     use super::*;
 
