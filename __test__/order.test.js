@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
+const { setTimeout: sleep } = require('node:timers/promises')
 const { eventOf } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 
@@ -27,4 +28,26 @@ test('a client that was back while the loop of the server was blocked misses not
   block(1_000)
   assert.equal(await me.deliver('reader', 'count', null), 20)
   assert.deepEqual(dropped, [])
+})
+
+test('a client that was back while the process of the server was stopped misses nothing', async t => {
+  const domain = new Domain(t)
+  const resumeTimeout = 500
+  const server = domain.spawn('timed-server.js', [resumeTimeout])
+  await server.report('listening')
+  const me = await domain.client('me')
+  const reader = domain.spawn('dropping-client.js')
+  await reader.report('connected')
+  await server.report('here')
+  await reader.kill('SIGSTOP')
+  server.tell('drop')
+  await server.report('away')
+  await server.kill('SIGSTOP')
+  await reader.kill('SIGCONT')
+  await sleep(2 * resumeTimeout)
+  await server.kill('SIGCONT')
+  assert.equal(await me.deliver('reader', 'count', null), 20)
+  await sleep(2 * resumeTimeout)
+  assert.equal(await me.deliver('reader', 'count', null), 20)
+  assert.equal(server.stdout.includes('dropped'), false)
 })
