@@ -11,9 +11,8 @@
 require('./check-node.js')
 const fs = require('node:fs')
 const path = require('node:path')
-const { spawnSync } = require('node:child_process')
 const { root, fileName, filePath, isCheckout } = require('../lib/binary.js')
-const { outputOf, fail } = require('./run.js')
+const { buildLibrary, checkRust } = require('./cargo.js')
 
 const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock', '.cargo']
 
@@ -27,7 +26,7 @@ function buildIfStale() {
 function build() {
   checkRust()
   console.log(`Building ${fileName()} (the first time takes some minutes) ...`)
-  const library = runCargo()
+  const library = buildLibrary()
   // A rename gives the file a new inode. Writing over the old one would crash whoever has it loaded.
   const temporary = `${filePath()}.${process.pid}`
   fs.copyFileSync(library, temporary)
@@ -37,49 +36,6 @@ function build() {
 }
 
 module.exports = { build, buildIfStale }
-
-/** Runs cargo, and returns the path of the library that it made. */
-function runCargo() {
-  // Its messages say where the library is, which depends on the user's cargo configuration.
-  const { status, stdout } = spawnSync(
-    'cargo',
-    ['build', '--release', '--lib', '--message-format=json-render-diagnostics'],
-    { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 2 ** 28 },
-  )
-  if (status !== 0) fail('cargo could not build ipcio: the reason stands above.')
-  const library = stdout
-    .split('\n')
-    .filter(line => line.startsWith('{'))
-    .map(line => JSON.parse(line))
-    .filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'ipcio')
-    .flatMap(({ filenames }) => filenames)
-    .find(name => /\.(so|dylib)$/.test(name))
-  return (
-    library ?? fail('cargo built no shared library: see that [lib] in Cargo.toml has the crate type cdylib.')
-  )
-}
-
-function checkRust() {
-  const manifest = fs.readFileSync(path.join(root, 'Cargo.toml'), 'utf8')
-  const oldest = /^rust-version = "(.+)"$/m.exec(manifest)[1]
-  const version = /\d+\.\d+\.\d+/.exec(outputOf('rustc', ['--version']))?.[0]
-  if (!version || outputOf('cargo', ['--version']) === null) {
-    fail(
-      `ipcio is built with Rust ${oldest} or later and none was found: install it from https://rustup.rs and try again.`,
-    )
-  }
-  if (isOlder(version, oldest)) {
-    fail(
-      `ipcio is built with Rust ${oldest} or later and this is ${version}: run \`rustup update\` and try again.`,
-    )
-  }
-}
-
-function isOlder(version, than) {
-  const [major, minor] = version.split('.').map(Number)
-  const [thanMajor, thanMinor] = than.split('.').map(Number)
-  return major < thanMajor || (major === thanMajor && minor < thanMinor)
-}
 
 /** The time of the newest change to a file, or to anything in a folder. */
 function newestUnder(entry) {

@@ -1,0 +1,60 @@
+'use strict'
+
+/** Runs cargo where the addon is built. */
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { spawnSync } = require('node:child_process')
+const { root } = require('../lib/binary.js')
+const { outputOf, fail } = require('./run.js')
+
+/** Builds the addon in release mode, and returns the path of the library that cargo made. */
+function buildLibrary({ command = 'build', args = [], env = process.env } = {}) {
+  // Its messages say where the library is, which depends on the user's cargo configuration.
+  const { status, stdout } = spawnSync(
+    'cargo',
+    [command, '--release', '--lib', '--message-format=json-render-diagnostics', ...args],
+    { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 2 ** 28 },
+  )
+  if (status !== 0) fail('cargo could not build ipcio: the reason stands above.')
+  const library = stdout
+    .split('\n')
+    .filter(line => line.startsWith('{'))
+    .map(line => JSON.parse(line))
+    .filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'ipcio')
+    .flatMap(({ filenames }) => filenames)
+    .find(name => /\.(so|dylib)$/.test(name))
+  return (
+    library ?? fail('cargo built no shared library: see that [lib] in Cargo.toml has the crate type cdylib.')
+  )
+}
+
+/** Ends with one sentence where Rust is missing, or too old. */
+function checkRust() {
+  const oldest = manifestValue('rust-version')
+  const version = /\d+\.\d+\.\d+/.exec(outputOf('rustc', ['--version']))?.[0]
+  if (!version || outputOf('cargo', ['--version']) === null) {
+    fail(
+      `ipcio is built with Rust ${oldest} or later and none was found: install it from https://rustup.rs and try again.`,
+    )
+  }
+  if (isOlder(version, oldest)) {
+    fail(
+      `ipcio is built with Rust ${oldest} or later and this is ${version}: run \`rustup update\` and try again.`,
+    )
+  }
+}
+
+/** What Cargo.toml says of the package. */
+function manifestValue(key) {
+  const manifest = fs.readFileSync(path.join(root, 'Cargo.toml'), 'utf8')
+  return new RegExp(`^${key} = "(.+)"$`, 'm').exec(manifest)[1]
+}
+
+module.exports = { buildLibrary, checkRust, manifestValue }
+
+function isOlder(version, than) {
+  const [major, minor] = version.split('.').map(Number)
+  const [thanMajor, thanMinor] = than.split('.').map(Number)
+  return major < thanMajor || (major === thanMajor && minor < thanMinor)
+}
