@@ -1,0 +1,50 @@
+'use strict'
+
+/** This machine's packages, installed out of their files into an empty folder. */
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { root } = require('../lib/binary.js')
+const { bundlers } = require('./bundlers.js')
+const { Project } = require('./project.js')
+
+const DRIVERS = ['loop', 'thread']
+
+async function checkHost(report, tarballs, npm) {
+  const project = new Project()
+  try {
+    await report.check('npm i --offline of the files, without Rust', () => {
+      project.node([npm, 'install', '--offline', '--no-audit', '--no-fund', ...tarballs])
+      const built = fs.readdirSync(path.join(project.folder, 'node_modules', 'ipcio')).filter(isBuilt)
+      if (built.length > 0) throw new Error(`ipcio has ${built} in it`)
+    })
+    for (const driver of DRIVERS) {
+      const env = { IPCIO_DRIVER: driver }
+      await report.check(`require, ${driver}`, () =>
+        project.nodeWorks([project.add('round-trip.js')], { env }),
+      )
+      await report.check(`import, ${driver}`, () => project.nodeWorks([project.add('module.mjs')], { env }))
+    }
+    await report.check('TypeScript', () => compileAndRun(project))
+    for (const bundle of [bundlers.ncc, bundlers.esbuild]) {
+      await report.check(`${bundle.name}, run in another folder`, () => bundle(project))
+    }
+  } finally {
+    project.remove()
+  }
+}
+
+module.exports = { checkHost }
+
+function compileAndRun(project) {
+  const program = project.add('typed.ts')
+  const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = ['--strict', '--module', 'node16', '--target', 'es2022', '--types', '']
+  const declared = project.write('console.d.ts', 'declare const console: { log(text: string): void }\n')
+  project.node([compiler, ...options, '--lib', 'es2022', '--outDir', 'compiled', program, declared])
+  project.nodeWorks([path.join('compiled', 'typed.js')])
+}
+
+function isBuilt(name) {
+  return name.endsWith('.node') || name === 'target'
+}
