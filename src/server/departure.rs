@@ -32,9 +32,10 @@ impl Server {
 
     pub(super) fn connection_ended(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         match self.connections.remove(&connection) {
-            Some(Connection::Greeting { until, .. } | Connection::Contending { until, .. }) => {
+            Some(Connection::Greeting { until, .. }) => self.timers.clear(until, Timer::Greeting(connection)),
+            Some(Connection::Contending { until, name, .. }) => {
                 self.timers.clear(until, Timer::Greeting(connection));
-                self.contenders.retain(|&contender| contender != connection);
+                self.contenders.remove(&name, connection);
             }
             Some(Connection::Frames { session, .. }) => self.session_lost(session, now, events),
             Some(Connection::Legacy(id)) => {
@@ -125,7 +126,7 @@ impl Server {
 
     /// Drops the clients for which too much waits.
     pub(super) fn drop_slow_consumers(&mut self, now: Instant, events: &mut dyn Events) {
-        while let Some(id) = self.overflowing.pop() {
+        while let Some(id) = self.overflowing.pop_first() {
             if let Some(session) = self.sessions.get(&id) {
                 narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
                 self.end_session(id, now, events);

@@ -67,10 +67,7 @@ impl Server {
 
     /// A name has become free, or its owner absent.
     pub(super) fn decide_contenders(&mut self, name: &str, now: Instant, events: &mut dyn Events) {
-        let winner = (self.contenders.iter().copied()).find(|contender| {
-            matches!(self.connections.get(contender), Some(Connection::Contending { name: wanted, .. }) if wanted == name)
-        });
-        if let Some(winner) = winner {
+        if let Some(winner) = self.contenders.first(name) {
             self.decide(winner, now, events);
         }
     }
@@ -108,8 +105,8 @@ impl Server {
     }
 
     fn decide(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
-        self.contenders.retain(|&contender| contender != connection);
         if let Some(Connection::Contending { channel, until, name, hello }) = self.connections.remove(&connection) {
+            self.contenders.remove(&name, connection);
             self.timers.clear(until, Timer::Greeting(connection));
             self.admit(connection, channel, name, hello, None, now, events);
         }
@@ -149,7 +146,7 @@ impl Server {
             self.begin_session(connection, channel, name, hello, Some(outbox), now, events);
         } else if let Some(until) = dispute {
             self.timers.set(until, Timer::Greeting(connection));
-            self.contenders.push(connection);
+            self.contenders.add(&name, connection);
             self.connections.insert(connection, Connection::Contending { channel, until, name, hello });
         } else {
             let mut channel = channel;

@@ -91,7 +91,7 @@ impl Server {
             Kind::Emit => self.relay_emit(id, frame, now),
             Kind::Broadcast => self.relay_broadcast(id, frame, now),
             Kind::Response | Kind::Failure => self.relay_answer(id, frame),
-            Kind::Cancel => self.relay_cancel(id, frame.id),
+            Kind::Cancel => self.relays.cancel(id, frame.id),
             Kind::Discover => {
                 let found = self.discovered();
                 self.push(id, &Frame { payload: &found, ..Frame::bare(Kind::Response, frame.id) });

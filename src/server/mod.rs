@@ -1,6 +1,7 @@
 //! What a server does: take connections, call handlers, pass messages between clients, and keep what a
 //! client has not received. A state machine without I/O.
 
+mod contenders;
 mod departure;
 mod greeting;
 mod incoming;
@@ -10,10 +11,11 @@ mod outgoing;
 mod outstanding;
 mod parking;
 mod relay;
+mod relays;
 mod session;
 mod timers;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -31,8 +33,9 @@ use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self, Hello};
 use crate::trust::Trust;
 
+use contenders::Contenders;
 use parking::Parking;
-use relay::Relay;
+use relays::Relays;
 use session::{Session, Wire};
 use timers::{Timer, Timers};
 
@@ -84,22 +87,21 @@ pub struct Server {
     sessions: FxHashMap<SessionId, Session>,
     /// Names come from peers: this hash withstands chosen ones.
     names: HashMap<Box<str>, SessionId>,
-    relays: FxHashMap<u64, Relay>,
+    relays: Relays,
     parking: Parking,
     /// Connections in [`Connection::Contending`].
-    contenders: Vec<ConnectionId>,
+    contenders: Contenders,
     timers: Timers,
     next_connection: u32,
     next_listener: u32,
     next_session: u32,
-    next_relay: u64,
     actions: VecDeque<Action>,
     dirty: Dirty,
     reports: Vec<SessionId>,
     /// Whether something was passed on whose sender must not be told before it is written.
     relayed: bool,
     /// Sessions for which too much waits.
-    overflowing: Vec<SessionId>,
+    overflowing: BTreeSet<SessionId>,
     closing: bool,
 }
 
@@ -139,19 +141,18 @@ impl Server {
             listeners: FxHashMap::default(),
             sessions: FxHashMap::default(),
             names: HashMap::new(),
-            relays: FxHashMap::default(),
+            relays: Relays::default(),
             parking: Parking::default(),
-            contenders: Vec::new(),
+            contenders: Contenders::default(),
             timers: Timers::default(),
             next_connection: 0,
             next_listener: 0,
             next_session: 0,
-            next_relay: 0,
             actions: VecDeque::new(),
             dirty: Dirty::default(),
             reports: Vec::new(),
             relayed: false,
-            overflowing: Vec::new(),
+            overflowing: BTreeSet::new(),
             closing: false,
         }
     }
@@ -191,7 +192,7 @@ impl Server {
         self.id = message::random_hex();
         // An answer that a client was asked for by a server before must not be taken for one of this server's.
         // JavaScript's numbers are exact up to 2^53.
-        self.next_relay = uuid::Uuid::new_v4().as_u64_pair().1 >> 13;
+        self.relays.number_from(uuid::Uuid::new_v4().as_u64_pair().1 >> 13);
         self.next_listener += 1;
         let listener = ListenerId(self.next_listener);
         self.control = Some(listener);
@@ -339,12 +340,12 @@ fn queued(
     session: &Session,
     id: SessionId,
     dirty: &mut Dirty,
-    overflowing: &mut Vec<SessionId>,
+    overflowing: &mut BTreeSet<SessionId>,
     slow_consumer_limit: usize,
 ) {
     session.connections().for_each(|connection| dirty.add(connection));
-    if session.link.outbox.size() > slow_consumer_limit && !overflowing.contains(&id) {
-        overflowing.push(id);
+    if session.link.outbox.size() > slow_consumer_limit {
+        overflowing.insert(id);
     }
 }
 

@@ -17,6 +17,7 @@ impl Server {
             ("deliveries that no handler has answered", sessions().map(|session| session.asked).sum()),
             ("deliveries of protocol 1", sessions().map(Session::legacy_deliveries).sum()),
             ("deliveries that no client has answered", self.relays.len()),
+            ("entries that lead to deliveries", self.relays.links()),
             ("messages for clients on their way", self.parking.len()),
             ("clients that are away", away),
             ("names without a client", self.names.len().abs_diff(self.sessions.len())),

@@ -50,9 +50,7 @@ impl Server {
             if (is_its || is_for_all)
                 && let Ok(frame) = Frame::decode_trusted(&parked.frame)
             {
-                if let Some(relay) = self.relays.get_mut(&parked.relay) {
-                    relay.target = Some(id);
-                }
+                self.relays.assign(parked.relay, id);
                 self.push(id, &frame);
                 self.relayed = true;
             }
@@ -66,7 +64,7 @@ impl Server {
     pub(super) fn give_up_parked(&mut self) {
         self.settling = None;
         for parked in std::mem::take(&mut self.parking).messages {
-            if let Some(relay) = self.relays.remove(&parked.relay) {
+            if let Some(relay) = self.relays.take(parked.relay) {
                 let name = parked.target.unwrap_or_default();
                 self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
             }

@@ -2,22 +2,13 @@
 
 use std::time::Instant;
 
+use super::relays::Relay;
 use super::session::Wire;
 use super::{Server, Timer, check_size};
 use crate::error::{self, Error};
 use crate::machine::SessionId;
 use crate::narration::narrate;
 use crate::protocol::frame::{Flags, Frame, Kind};
-
-/// A delivery on its way through the server.
-#[derive(Debug)]
-pub(super) struct Relay {
-    pub(super) origin: SessionId,
-    /// The number that it has at its origin.
-    pub(super) request: u64,
-    /// Who has to answer; nobody yet while it is parked.
-    pub(super) target: Option<SessionId>,
-}
 
 impl Server {
     pub(super) fn relay_emit(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
@@ -53,18 +44,16 @@ impl Server {
         let Some(session) = self.sessions.get(&id) else { return };
         narrate!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
-        self.next_relay += 1;
-        let relay = self.next_relay;
-        let outgoing = passed_on(frame, &origin, relay);
+        let begun = Relay { origin: id, request: frame.id, target: None };
         if self.is_parked(frame, now) {
-            self.relays.insert(relay, Relay { origin: id, request: frame.id, target: None });
-            self.park(&origin, Some(frame.name), relay, &outgoing);
+            let relay = self.relays.begin(begun);
+            self.park(&origin, Some(frame.name), relay, &passed_on(frame, &origin, relay));
             return;
         }
         match self.answering(frame) {
             Ok(target) => {
-                self.relays.insert(relay, Relay { origin: id, request: frame.id, target: Some(target) });
-                self.push(target, &outgoing);
+                let relay = self.relays.begin(Relay { target: Some(target), ..begun });
+                self.push(target, &passed_on(frame, &origin, relay));
                 self.relayed = true;
             }
             Err(error) => self.answer_failure(id, frame.id, &error),
@@ -73,37 +62,23 @@ impl Server {
 
     /// An answer to a delivery that was passed on.
     pub(super) fn relay_answer(&mut self, id: SessionId, frame: &Frame<'_>) {
-        let Some(relay) = self.relays.get(&frame.id).filter(|relay| relay.target == Some(id)) else { return };
-        let (origin, request) = (relay.origin, relay.request);
-        self.relays.remove(&frame.id);
-        self.answer(
-            origin,
-            &Frame { id: request, name: "", command: "", flags: frame.flags.only(Flags::BYTES), ..*frame },
-        );
+        let Some(relay) = self.relays.answered(frame.id, id) else { return };
+        let flags = frame.flags.only(Flags::BYTES);
+        self.answer(relay.origin, &Frame { id: relay.request, name: "", command: "", flags, ..*frame });
         self.relayed = true;
-    }
-
-    /// The origin waits for it no longer.
-    pub(super) fn relay_cancel(&mut self, id: SessionId, request: u64) {
-        self.relays.retain(|_, relay| relay.origin != id || relay.request != request);
     }
 
     /// A client will not answer any more, and waits for no answers if its session has ended.
     pub(super) fn relays_ended(&mut self, id: SessionId, name: &str) {
-        if self.relays.is_empty() {
-            return;
-        }
-        let mut unanswered: Vec<_> = (self.relays.iter())
-            .filter(|(_, relay)| relay.target == Some(id))
-            .map(|(&number, relay)| (number, relay.origin, relay.request))
-            .collect();
-        unanswered.sort_unstable();
-        for (number, origin, request) in unanswered {
-            self.relays.remove(&number);
-            self.answer_failure(origin, request, &error::client_left(name));
+        let unanswered = self.relays.unanswered(id);
+        if !unanswered.is_empty() {
+            let failure = error::client_left(name).to_json();
+            for Relay { origin, request, .. } in unanswered {
+                self.push(origin, &Frame { payload: &failure, ..Frame::bare(Kind::Failure, request) });
+            }
         }
         if !self.sessions.contains_key(&id) {
-            self.relays.retain(|_, relay| relay.origin != id);
+            self.relays.forget(id);
         }
     }
 

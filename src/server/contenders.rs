@@ -1,0 +1,39 @@
+//! The connections that want a name which somebody has whose connection may just be ending.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::machine::ConnectionId;
+
+/// Those connections by the names that they want, the first ones first.
+#[derive(Debug, Default)]
+pub(super) struct Contenders {
+    /// Names come from peers: this hash withstands chosen ones.
+    names: HashMap<Box<str>, BTreeSet<ConnectionId>>,
+}
+
+impl Contenders {
+    pub(super) fn add(&mut self, name: &str, connection: ConnectionId) {
+        self.names.entry(name.into()).or_default().insert(connection);
+    }
+
+    pub(super) fn remove(&mut self, name: &str, connection: ConnectionId) {
+        let Some(connections) = self.names.get_mut(name) else { return };
+        connections.remove(&connection);
+        if connections.is_empty() {
+            self.names.remove(name);
+        }
+    }
+
+    /// Whoever was first to want the name.
+    pub(super) fn first(&self, name: &str) -> Option<ConnectionId> {
+        self.names.get(name)?.first().copied()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.values().map(BTreeSet::len).sum()
+    }
+}
