@@ -12,14 +12,15 @@ const { KIND, RawPeer, frameOf } = require('./support/raw-peer.js')
 test('a frame is written as the vectors say', () => {
   for (const { title, kind, frame, ...fields } of vectors.frames) {
     const payload = Buffer.from(fields.payload, 'hex')
-    assert.equal(frameOf(kind, { ...fields, payload }).toString('hex'), frame, title)
+    const extension = Buffer.from(fields.extension ?? '', 'hex')
+    assert.equal(frameOf(kind, { ...fields, extension, payload }).toString('hex'), frame, title)
   }
 })
 
 test('each handshake is one message of protocol 1 with a field more', () => {
   for (const { title, text } of vectors.handshakes) {
     assert.deepEqual(new Splitter().push(Buffer.from(text)), [text], title)
-    assert.equal(JSON.parse(text).ipcio.version, 2, title)
+    assert.equal(JSON.parse(text).ipcio.version, 3, title)
   }
 })
 

@@ -90,10 +90,13 @@ impl Link {
     }
 
     /// Takes over the messages that still wait for a former client of the same name. Answers and deliveries
-    /// belonged to that one alone.
-    pub fn inherit(&mut self, mut former: Outbox) {
+    /// belonged to that one alone. The client speaks this version of the protocol.
+    pub fn inherit(&mut self, mut former: Outbox, version: u32) {
         former.restart();
         former.retain(|bytes| matches!(frame::kind_of(bytes), Kind::Emit | Kind::Broadcast));
+        if version < frame::EXTENDED_SINCE {
+            former.cut_extensions();
+        }
         self.outbox = former;
     }
 

@@ -26,6 +26,8 @@ struct Valid {
     id: u64,
     name: String,
     command: String,
+    #[serde(default)]
+    extension: String,
     payload: String,
     frame: String,
 }
@@ -47,11 +49,11 @@ fn bytes(hex: &str) -> Vec<u8> {
 #[test]
 fn frames_are_read_and_written_as_documented() {
     for vector in vectors().frames {
-        let (wire, payload) = (bytes(&vector.frame), bytes(&vector.payload));
+        let (wire, extension, payload) = (bytes(&vector.frame), bytes(&vector.extension), bytes(&vector.payload));
         let frame = Frame::decode(&wire).unwrap_or_else(|error| panic!("{}: {error}", vector.title));
         assert_eq!(
-            (frame.kind as u8, frame.flags, frame.id, frame.name, frame.command, frame.payload),
-            (vector.kind, Flags(vector.flags), vector.id, &*vector.name, &*vector.command, &*payload),
+            (frame.kind as u8, frame.flags, frame.id, frame.name, frame.command, frame.extension, frame.payload),
+            (vector.kind, Flags(vector.flags), vector.id, &*vector.name, &*vector.command, &*extension, &*payload),
             "{}",
             vector.title
         );

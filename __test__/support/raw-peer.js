@@ -1,6 +1,6 @@
 'use strict'
 
-/** A client that speaks protocol 2 by hand, as docs/protocol.md describes it, for what ours never does. */
+/** A client that speaks protocol 3 by hand, as docs/protocol.md describes it, for what ours never does. */
 
 const { randomBytes } = require('node:crypto')
 const net = require('node:net')
@@ -22,22 +22,35 @@ const KIND = {
   DISCOVER: 8,
   CANCEL: 9,
   GOODBYE: 10,
+  HELD: 11,
+  RELEASED: 12,
 }
 
-const FLAG = { REDELIVERED: 1, QUEUED: 2, BYTES: 4 }
+const FLAG = { REDELIVERED: 1, QUEUED: 2, BYTES: 4, EXTENDED: 8 }
 
 /** The bytes of a frame. `fields` may lie, as a peer may. */
-function frameOf(kind, { flags = 0, id = 0, name = '', command = '', payload = '', ...fields } = {}) {
+function frameOf(
+  kind,
+  { flags = 0, id = 0, name = '', command = '', payload = '', extension = '', ...fields } = {},
+) {
   const [names, commands, payloads] = [name, command, payload].map(text => Buffer.from(text))
+  const extended = extensionOf(Buffer.from(extension))
   const header = Buffer.alloc(HEADER)
-  const length = HEADER - 4 + names.length + commands.length + payloads.length
+  const length = HEADER - 4 + names.length + commands.length + extended.length + payloads.length
   header.writeUInt32LE(fields.length ?? length, 0)
   header.writeUInt8(kind, 4)
   header.writeUInt8(flags, 5)
   header.writeUInt16LE(fields.nameLength ?? names.length, 6)
   header.writeUInt16LE(fields.commandLength ?? commands.length, 8)
   header.writeBigUInt64LE(BigInt(id), 10)
-  return Buffer.concat([header, names, commands, payloads])
+  return Buffer.concat([header, names, commands, extended, payloads])
+}
+
+function extensionOf(block) {
+  if (block.length === 0) return block
+  const length = Buffer.alloc(2)
+  length.writeUInt16LE(block.length)
+  return Buffer.concat([length, block])
 }
 
 /** A server by hand, at a path: calls `serve(socket)` when it has answered a client's handshake. */
@@ -82,13 +95,15 @@ class RawPeer {
       if (text === undefined) return
       this.socket.off('data', greeting)
       this.socket.on('data', rest => this.#read(rest))
-      answered.take(JSON.parse(text))
+      const welcome = JSON.parse(text)
+      this.version = welcome.ipcio?.version
+      answered.take(welcome)
       // What stands behind the answer are frames already.
       this.#read(bytes.subarray(Buffer.byteLength(text)))
     }
     this.socket.on('data', greeting)
     const ipcio = {
-      version: 2,
+      version: 3,
       session: this.session,
       attempt: 1,
       server: null,
@@ -129,13 +144,17 @@ class RawPeer {
       this.#pending = this.#pending.subarray(size)
       const nameEnd = HEADER + frame.readUInt16LE(6)
       const commandEnd = nameEnd + frame.readUInt16LE(8)
+      const flags = frame.readUInt8(5)
+      const isExtended = this.version >= 3 && (flags & FLAG.EXTENDED) !== 0
+      const extensionEnd = isExtended ? commandEnd + 2 + frame.readUInt16LE(commandEnd) : commandEnd
       this.frames.take({
         kind: frame.readUInt8(4),
-        flags: frame.readUInt8(5),
+        flags,
         id: Number(frame.readBigUInt64LE(10)),
         name: frame.toString('utf8', HEADER, nameEnd),
         command: frame.toString('utf8', nameEnd, commandEnd),
-        payload: frame.toString('utf8', commandEnd),
+        extension: isExtended ? frame.toString('hex', commandEnd + 2, extensionEnd) : '',
+        payload: frame.toString('utf8', extensionEnd),
       })
     }
   }

@@ -4,6 +4,7 @@
 
 use ipcio::protocol::frame::Frame;
 use ipcio::protocol::inbox::Inbox;
+use ipcio::protocol::message::VERSION;
 use ipcio_fuzz::{Input, frame, in_pieces};
 use libfuzzer_sys::fuzz_target;
 
@@ -44,12 +45,12 @@ fn read<'a>(inbox: &mut Inbox, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<V
                     Ok(frame) => {
                         let mut written = Vec::new();
                         frame.encode(&mut written);
-                        let again = Frame::decode_leaving_texts(&written).expect("what was read can be written");
+                        let again = Frame::decode_for(&written, VERSION, true).expect("what was read can be written");
                         let parts = |frame: &Frame<'_>| (frame.kind, frame.flags, frame.id);
                         assert_eq!(parts(&again), parts(&frame));
                         assert_eq!(
-                            (again.name, again.command, again.payload),
-                            (frame.name, frame.command, frame.payload)
+                            (again.name, again.command, again.extension, again.payload),
+                            (frame.name, frame.command, frame.extension, frame.payload)
                         );
                         found.push(written);
                     }

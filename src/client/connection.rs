@@ -81,6 +81,7 @@ impl Client {
         }
         let uuid = answer.text().ok_or(ProtocolError::InvalidMessage)?;
         match answer.extension::<Welcome>() {
+            Some(welcome) if welcome.version > message::VERSION => return Err(ProtocolError::Unexpected),
             Some(welcome) if welcome.version >= 2 => {
                 self.limit = self.options.limit.min(usize::try_from(welcome.limit).unwrap_or(usize::MAX));
                 if welcome.resumed {
@@ -90,7 +91,8 @@ impl Client {
                     self.withdraw_too_large(events);
                 }
                 self.server = Some(welcome.server);
-                let inbox = Inbox::new(self.options.limit).leaving_texts(self.options.parses_texts);
+                let inbox = Inbox::new(self.options.limit).speaking(welcome.version);
+                let inbox = inbox.leaving_texts(self.options.parses_texts);
                 self.state = State::Connected(connection, inbox);
                 self.uuid = Some(uuid);
                 self.connected(events);

@@ -68,7 +68,7 @@ impl Client {
     ) -> Result<(), ProtocolError> {
         self.link.count(frame.kind);
         match frame.kind {
-            Kind::Void | Kind::Padding | Kind::Cancel => {}
+            Kind::Void | Kind::Padding | Kind::Cancel | Kind::Held | Kind::Released => {}
             Kind::Acknowledgement => {
                 let count = frame.id;
                 self.settle_promises(|link, each| link.outbox.acknowledge(count, each), events)?;

@@ -127,7 +127,13 @@ impl Legacy {
                     message::write(None, "deliver", payload, Some(&delivery), private);
                 }
             }
-            Kind::Void | Kind::Acknowledgement | Kind::Cancel | Kind::Goodbye | Kind::Padding => {}
+            Kind::Void
+            | Kind::Acknowledgement
+            | Kind::Cancel
+            | Kind::Goodbye
+            | Kind::Held
+            | Kind::Released
+            | Kind::Padding => {}
         }
     }
 }

@@ -96,7 +96,7 @@ enum State {
     Greeting(Greeting),
     /// Connected to a server of protocol 1.
     Legacy(Box<Legacy>),
-    /// Connected to a server of protocol 2.
+    /// Connected to a server of protocol 2 or later.
     Connected(ConnectionId, Inbox),
     /// The last bytes are being written.
     Leaving(ConnectionId),

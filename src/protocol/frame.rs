@@ -1,15 +1,16 @@
-//! A frame of protocol 2: its header, how it is written and how it is read.
+//! A frame of protocols 2 and 3: its header, how it is written and how it is read.
 //!
 //! ```text
 //! u32 length | u8 kind | u8 flags | u16 name length | u16 command length | u64 id | name | command | payload
 //! ```
 //!
-//! Integers are little-endian; `length` counts what follows it. `docs/protocol.md` gives the meaning of each
-//! kind and the rules of the exchange.
+//! Integers are little-endian; `length` counts what follows it. On connections of protocol 3 an extension block may stand
+//! between command and payload. `docs/protocol.md` gives the meaning of each kind and the rules of the exchange.
 
 use std::sync::Arc;
 
 use super::ProtocolError;
+use super::message::VERSION;
 
 /// Bytes of a frame before its name, with the length in front.
 pub const HEADER: usize = 18;
@@ -22,6 +23,12 @@ pub const MAX_NAME: usize = u16::MAX as usize;
 
 /// The largest payload that a length of 32 bits can announce, less room for what stands before it.
 pub const LARGEST_PAYLOAD: usize = u32::MAX as usize - 256 * 1024;
+
+/// The longest extension block with the length in front of it, in bytes.
+pub const MAX_EXTENSION: usize = 2 + u16::MAX as usize;
+
+/// From this version of the protocol on there are extension blocks, and [`Kind::Held`] and [`Kind::Released`].
+pub const EXTENDED_SINCE: u32 = 3;
 
 /// From this size on, in bytes, a JSON text is worth being parsed by itself, which is its check too.
 pub const LARGE_TEXT: usize = 1000;
@@ -52,6 +59,10 @@ pub enum Kind {
     Cancel = 9,
     /// The sender leaves for good; its session ends.
     Goodbye = 10,
+    /// The client's message with the sequence number `id` is about to be acknowledged and could not be handed over yet.
+    Held = 11,
+    /// The message that was held under this number was handed over, or given up.
+    Released = 12,
     /// Nothing, and without a sequence number.
     Padding = 128,
 }
@@ -82,6 +93,8 @@ impl Kind {
             8 => Kind::Discover,
             9 => Kind::Cancel,
             10 => Kind::Goodbye,
+            11 => Kind::Held,
+            12 => Kind::Released,
             128.. => Kind::Padding,
             other => return Err(ProtocolError::UnknownKind(other)),
         })
@@ -99,6 +112,8 @@ impl Flags {
     pub const QUEUED: Flags = Flags(2);
     /// The payload is raw bytes instead of JSON text.
     pub const BYTES: Flags = Flags(4);
+    /// An extension block stands in front of the payload. Set where there is one, see [`Frame::extension`].
+    pub const EXTENDED: Flags = Flags(8);
 
     /// Whether all of `other` is set.
     pub fn contains(self, other: Flags) -> bool {
@@ -114,6 +129,12 @@ impl Flags {
     #[must_use]
     pub fn with(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
+    }
+
+    /// Nothing of `other`.
+    #[must_use]
+    pub fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
     }
 
     /// Only what `other` has too.
@@ -139,6 +160,9 @@ pub struct Frame<'a> {
     pub name: &'a str,
     /// The command; empty where a kind has none.
     pub command: &'a str,
+    /// Entries of a tag, a length and a value, which are passed on as they are; empty for most frames. Only peers of
+    /// version [`EXTENDED_SINCE`] may be sent any.
+    pub extension: &'a [u8],
     /// JSON text, or raw bytes where the flags say so.
     pub payload: &'a [u8],
     /// What the payload stands in.
@@ -150,43 +174,74 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// A frame that has an id and nothing else.
     pub fn bare(kind: Kind, id: u64) -> Frame<'static> {
-        Frame { kind, flags: Flags::default(), id, name: "", command: "", payload: b"", memory: None, unchecked: false }
+        Frame {
+            kind,
+            flags: Flags::default(),
+            id,
+            name: "",
+            command: "",
+            extension: b"",
+            payload: b"",
+            memory: None,
+            unchecked: false,
+        }
     }
 
     /// Its size on the wire, in bytes.
     pub fn size(&self) -> usize {
-        HEADER + self.name.len() + self.command.len() + self.payload.len()
+        let extension = if self.extension.is_empty() { 0 } else { 2 + self.extension.len() };
+        HEADER + self.name.len() + self.command.len() + extension + self.payload.len()
+    }
+
+    /// The frame as a peer of this version may be sent it.
+    #[must_use]
+    pub fn for_version(self, version: u32) -> Frame<'a> {
+        if version < EXTENDED_SINCE { Frame { extension: b"", ..self } } else { self }
     }
 
     /// Appends it to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.reserve(self.size());
         let length = self.size() - LENGTH;
+        let extended = if self.extension.is_empty() { Flags::default() } else { Flags::EXTENDED };
         let mut header = [0; HEADER];
         header[0..4].copy_from_slice(&(length as u32).to_le_bytes());
         header[4] = self.kind as u8;
-        header[5] = self.flags.0;
+        header[5] = self.flags.without(Flags::EXTENDED).with(extended).0;
         header[6..8].copy_from_slice(&(self.name.len() as u16).to_le_bytes());
         header[8..10].copy_from_slice(&(self.command.len() as u16).to_le_bytes());
         header[10..18].copy_from_slice(&self.id.to_le_bytes());
         out.extend_from_slice(&header);
         out.extend_from_slice(self.name.as_bytes());
         out.extend_from_slice(self.command.as_bytes());
+        if !self.extension.is_empty() {
+            out.extend_from_slice(&(self.extension.len() as u16).to_le_bytes());
+            out.extend_from_slice(self.extension);
+        }
         out.extend_from_slice(self.payload);
     }
 
     /// Reads a whole frame, its length included, and checks all of it: a payload that is not one JSON value
     /// could otherwise end early and pass for more once it is joined to others.
+    ///
+    /// # Errors
+    /// What it says is not allowed.
     pub fn decode(bytes: &'a [u8]) -> Result<Frame<'a>, ProtocolError> {
-        let frame = Frame::decode_trusted(bytes)?;
-        frame.check_payload()?;
-        Ok(frame)
+        Frame::decode_for(bytes, VERSION, false)
     }
 
-    /// As [`Frame::decode`], but leaves large texts [`unchecked`](Frame::unchecked), for whoever parses each by itself.
-    pub fn decode_leaving_texts(bytes: &'a [u8]) -> Result<Frame<'a>, ProtocolError> {
-        let frame = Frame::decode_trusted(bytes)?;
-        let unchecked = frame.payload.len() >= LARGE_TEXT && frame.has_text();
+    /// As [`Frame::decode`], on a connection of this version of the protocol. If it `leaves_texts`, large ones are
+    /// [`unchecked`](Frame::unchecked), for whoever parses each by itself.
+    ///
+    /// # Errors
+    /// As [`Frame::decode`].
+    pub fn decode_for(bytes: &'a [u8], version: u32, leaves_texts: bool) -> Result<Frame<'a>, ProtocolError> {
+        let frame = Frame::read(bytes, version >= EXTENDED_SINCE)?;
+        if version < EXTENDED_SINCE && matches!(frame.kind, Kind::Held | Kind::Released) {
+            return Err(ProtocolError::UnknownKind(frame.kind as u8));
+        }
+        check_extension(frame.extension)?;
+        let unchecked = leaves_texts && frame.payload.len() >= LARGE_TEXT && frame.has_text();
         if unchecked {
             std::str::from_utf8(frame.payload).map_err(|_| ProtocolError::InvalidPayload)?;
             if super::json::is_too_deep(frame.payload) {
@@ -203,23 +258,33 @@ impl<'a> Frame<'a> {
         if self.unchecked { self.check_payload() } else { Ok(()) }
     }
 
-    /// Reads a whole frame whose payload has been checked before, as those of our own queue.
+    /// Reads a whole frame that has been checked before, as those of our own queue.
     pub fn decode_trusted(bytes: &'a [u8]) -> Result<Frame<'a>, ProtocolError> {
+        Frame::read(bytes, true)
+    }
+
+    fn read(bytes: &'a [u8], extended: bool) -> Result<Frame<'a>, ProtocolError> {
         let (header, rest) = bytes.split_at_checked(HEADER).ok_or(ProtocolError::ShortFrame)?;
         let kind = Kind::from_byte(header[4])?;
+        let flags = Flags(header[5]);
         let name_length = usize::from(u16::from_le_bytes([header[6], header[7]]));
         let command_length = usize::from(u16::from_le_bytes([header[8], header[9]]));
         let id = u64::from_le_bytes([
             header[10], header[11], header[12], header[13], header[14], header[15], header[16], header[17],
         ]);
         let (name, rest) = rest.split_at_checked(name_length).ok_or(ProtocolError::ShortFrame)?;
-        let (command, payload) = rest.split_at_checked(command_length).ok_or(ProtocolError::ShortFrame)?;
+        let (command, rest) = rest.split_at_checked(command_length).ok_or(ProtocolError::ShortFrame)?;
+        // The flag says no more than the block does: without one, it is not there.
+        let (extension, payload) =
+            if extended && flags.contains(Flags::EXTENDED) { split_extension(rest)? } else { (&b""[..], rest) };
+        let flags = if extension.is_empty() { flags.without(Flags::EXTENDED) } else { flags };
         Ok(Frame {
             kind,
-            flags: Flags(header[5]),
+            flags,
             id,
             name: std::str::from_utf8(name).map_err(|_| ProtocolError::InvalidText)?,
             command: std::str::from_utf8(command).map_err(|_| ProtocolError::InvalidText)?,
+            extension,
             payload,
             memory: None,
             unchecked: false,
@@ -237,7 +302,14 @@ impl<'a> Frame<'a> {
     fn has_text(&self) -> bool {
         !matches!(
             self.kind,
-            Kind::Void | Kind::Acknowledgement | Kind::Discover | Kind::Cancel | Kind::Goodbye | Kind::Padding
+            Kind::Void
+                | Kind::Acknowledgement
+                | Kind::Discover
+                | Kind::Cancel
+                | Kind::Goodbye
+                | Kind::Held
+                | Kind::Released
+                | Kind::Padding
         ) && !self.flags.contains(Flags::BYTES)
     }
 }
@@ -248,11 +320,17 @@ pub fn frame_size(bytes: &[u8]) -> Option<usize> {
     Some(LENGTH + u32::from_le_bytes(*length) as usize)
 }
 
-/// Where the payload begins in the frame that `bytes` begin with, or `None` if that much is not there.
-pub fn payload_start(bytes: &[u8]) -> Option<usize> {
+/// Where the payload begins in the frame that `bytes` begin with, or `None` if that much is not there. The frame is one of
+/// this version of the protocol.
+pub fn payload_start(bytes: &[u8], version: u32) -> Option<usize> {
     let header = bytes.first_chunk::<HEADER>()?;
     let length = |low, high| usize::from(u16::from_le_bytes([low, high]));
-    Some(HEADER + length(header[6], header[7]) + length(header[8], header[9]))
+    let start = HEADER + length(header[6], header[7]) + length(header[8], header[9]);
+    if version < EXTENDED_SINCE || !Flags(header[5]).contains(Flags::EXTENDED) {
+        return Some(start);
+    }
+    let extension = bytes.get(start..)?.first_chunk::<2>()?;
+    Some(start + 2 + length(extension[0], extension[1]))
 }
 
 /// The kind of the frame that `bytes` begin with, for frames that this side wrote.
@@ -272,6 +350,20 @@ pub fn turn_into(bytes: &mut [u8], kind: Kind) {
     if let Some(byte) = bytes.get_mut(4) {
         *byte = kind as u8;
     }
+}
+
+/// The extension block that `bytes` begin with, and what is behind it.
+fn split_extension(bytes: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
+    let (&length, rest) = bytes.split_first_chunk::<2>().ok_or(ProtocolError::ShortFrame)?;
+    rest.split_at_checked(usize::from(u16::from_le_bytes(length))).ok_or(ProtocolError::ShortFrame)
+}
+
+/// Whether a block consists of entries of a tag, a length and so many bytes.
+fn check_extension(mut block: &[u8]) -> Result<(), ProtocolError> {
+    while let Some((_, rest)) = block.split_first() {
+        (_, block) = split_extension(rest).map_err(|_| ProtocolError::InvalidExtension)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -302,15 +394,16 @@ mod tests {
         };
         let (small, large) = (b"1,2".to_vec(), [vec![b' '; LARGE_TEXT], b"1,2".to_vec()].concat());
         let refused = Err(ProtocolError::InvalidPayload);
-        assert_eq!(Frame::decode_leaving_texts(&bytes_of(&small)), refused);
-        assert_eq!(Frame::decode(&bytes_of(&large)), refused);
+        let leaving_texts = |payload: &[u8]| Frame::decode_for(&bytes_of(payload), VERSION, true).map(|_| ());
+        assert_eq!(leaving_texts(&small), refused);
+        assert_eq!(Frame::decode(&bytes_of(&large)).map(|_| ()), refused);
         let wire = bytes_of(&large);
-        let left = Frame::decode_leaving_texts(&wire).unwrap();
+        let left = Frame::decode_for(&wire, VERSION, true).unwrap();
         assert!(left.unchecked && left.check().is_err());
         let deep = vec![b'['; 20_000];
-        assert_eq!(Frame::decode_leaving_texts(&bytes_of(&deep)), refused);
+        assert_eq!(leaving_texts(&deep), refused);
         let no_text = [vec![b' '; LARGE_TEXT], vec![0xff]].concat();
-        assert_eq!(Frame::decode_leaving_texts(&bytes_of(&no_text)), refused);
+        assert_eq!(leaving_texts(&no_text), refused);
     }
 
     #[test]
@@ -344,5 +437,54 @@ mod tests {
         assert_eq!(Frame::decode(&bytes), Err(ProtocolError::UnknownKind(77)));
         bytes[4] = 200;
         assert_eq!(Frame::decode(&bytes).map(|frame| frame.kind), Ok(Kind::Padding));
+    }
+
+    #[test]
+    fn an_extension_block_is_read_and_written_and_cut_off_for_older_peers() {
+        let entries = b"\x01\x02\x00hi\xff\x00\x00";
+        let frame = Frame { command: "c", extension: entries, payload: b"[1]", ..Frame::bare(Kind::Emit, 0) };
+        let mut wire = Vec::new();
+        frame.encode(&mut wire);
+        let read = Frame::decode(&wire).unwrap();
+        assert_eq!((read.extension, read.payload, read.flags), (&entries[..], &b"[1]"[..], Flags::EXTENDED));
+        assert_eq!(wire.len(), frame.size());
+        assert_eq!(payload_start(&wire, 3), Some(wire.len() - 3));
+        assert_eq!(payload_start(&wire[..20], 3), None);
+        let mut old = Vec::new();
+        read.for_version(2).encode(&mut old);
+        let plain = Frame { extension: b"", ..frame };
+        assert_eq!(Frame::decode_for(&old, 2, false), Ok(plain));
+        // To an older peer the flag says nothing: what stands there is the payload.
+        assert_eq!(Frame::decode_for(&wire, 2, false), Err(ProtocolError::InvalidPayload));
+        old[5] |= Flags::EXTENDED.0;
+        assert_eq!(Frame::decode_for(&old, 2, false).map(|frame| frame.payload), Ok(&b"[1]"[..]));
+        assert_eq!(payload_start(&old, 2), Some(old.len() - 3));
+    }
+
+    #[test]
+    fn an_extension_block_that_is_not_made_of_entries_is_refused() {
+        let frame = |rest: &[u8]| {
+            let mut bytes = Vec::new();
+            Frame { payload: rest, ..Frame::bare(Kind::Emit, 0) }.encode(&mut bytes);
+            bytes[5] = Flags::EXTENDED.0;
+            bytes
+        };
+        for rest in [&b""[..], b"\x00", b"\x05\x001", b"\xff\xff1"] {
+            assert_eq!(Frame::decode(&frame(rest)), Err(ProtocolError::ShortFrame), "{rest:?}");
+        }
+        for rest in [&b"\x01\x00\x011"[..], b"\x03\x00\x01\x01\x001", b"\x05\x00\x01\x01\x00\x01\x021"] {
+            assert_eq!(Frame::decode(&frame(rest)), Err(ProtocolError::InvalidExtension), "{rest:?}");
+        }
+        assert_eq!(Frame::decode(&frame(b"\x00\x001")).map(|frame| frame.payload), Ok(&b"1"[..]));
+    }
+
+    #[test]
+    fn kinds_of_protocol_3_are_unknown_to_older_ones() {
+        for kind in [Kind::Held, Kind::Released] {
+            let mut bytes = Vec::new();
+            Frame::bare(kind, 7).encode(&mut bytes);
+            assert_eq!(Frame::decode(&bytes), Ok(Frame::bare(kind, 7)));
+            assert_eq!(Frame::decode_for(&bytes, 2, false), Err(ProtocolError::UnknownKind(kind as u8)));
+        }
     }
 }

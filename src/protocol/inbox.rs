@@ -1,9 +1,10 @@
-//! Cuts what a connection reads into the frames of protocol 2.
+//! Cuts what a connection reads into frames.
 
 use std::sync::Arc;
 
 use super::ProtocolError;
 use super::frame::{self, Frame, HEADER, LENGTH, Memory};
+use super::message::VERSION;
 
 /// From this size on, the rest of a frame is worth being read where it belongs.
 const LARGE: usize = 64 * 1024;
@@ -25,6 +26,7 @@ pub struct Inbox {
     /// A large frame, which has been given out.
     large: Option<Arc<Vec<u8>>>,
     limit: usize,
+    version: u32,
     leaves_texts: bool,
 }
 
@@ -33,27 +35,41 @@ pub struct Inbox {
 pub struct Whole<'a> {
     bytes: &'a [u8],
     memory: Memory<'a>,
+    version: u32,
     leaves_texts: bool,
 }
 
 impl<'a> Whole<'a> {
-    /// Reads it, see [`Frame::decode`] and [`Inbox::leaving_texts`].
+    /// Reads it, see [`Frame::decode_for`], [`Inbox::speaking`] and [`Inbox::leaving_texts`].
     ///
     /// # Errors
     /// What it says is not allowed.
     pub fn decode(self) -> Result<Frame<'a>, ProtocolError> {
-        let decode = if self.leaves_texts { Frame::decode_leaving_texts } else { Frame::decode };
-        Ok(Frame { memory: self.memory, ..decode(self.bytes)? })
+        Ok(Frame { memory: self.memory, ..Frame::decode_for(self.bytes, self.version, self.leaves_texts)? })
     }
 }
 
 impl Inbox {
-    /// For messages of at most `limit` bytes.
+    /// For messages of at most `limit` bytes, in the highest version of the protocol.
     pub fn new(limit: usize) -> Inbox {
-        Inbox { partial: Vec::new(), start: 0, complete: false, large: None, limit, leaves_texts: false }
+        Inbox {
+            partial: Vec::new(),
+            start: 0,
+            complete: false,
+            large: None,
+            limit,
+            version: VERSION,
+            leaves_texts: false,
+        }
     }
 
-    /// The same; if `leaves`, its frames are decoded with [`Frame::decode_leaving_texts`].
+    /// The same for a connection of this version of the protocol.
+    #[must_use]
+    pub fn speaking(self, version: u32) -> Inbox {
+        Inbox { version, ..self }
+    }
+
+    /// The same; if `leaves`, large texts of its frames are left [unchecked](Frame::unchecked).
     #[must_use]
     pub fn leaving_texts(self, leaves: bool) -> Inbox {
         Inbox { leaves_texts: leaves, ..self }
@@ -62,6 +78,7 @@ impl Inbox {
     /// Takes the first whole frame out of `bytes`, together with what is left from the reads before. `None`
     /// when there is no whole one: the rest has then been kept.
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<Whole<'a>>, ProtocolError> {
+        let (version, leaves_texts) = (self.version, self.leaves_texts);
         self.large = None;
         if std::mem::take(&mut self.complete) {
             self.partial.clear();
@@ -72,11 +89,13 @@ impl Inbox {
                 Some(size) => {
                     let (frame, rest) = bytes.split_at(size);
                     *bytes = rest;
-                    return Ok(Some(Whole { bytes: frame, memory: None, leaves_texts: self.leaves_texts }));
+                    return Ok(Some(Whole { bytes: frame, memory: None, version, leaves_texts }));
                 }
                 None => {
                     self.start = 0;
-                    if let (Some(size), Some(payload)) = (frame::frame_size(bytes), frame::payload_start(bytes)) {
+                    if let (Some(size), Some(payload)) =
+                        (frame::frame_size(bytes), frame::payload_start(bytes, self.version))
+                    {
                         self.start = payload.next_multiple_of(ALIGNMENT) - payload;
                         self.reserve(self.start + size);
                         self.partial.resize(self.start, 0);
@@ -104,11 +123,11 @@ impl Inbox {
         if size >= LARGE {
             let memory = self.large.insert(Arc::new(std::mem::take(&mut self.partial)));
             let bytes = &memory[self.start..];
-            return Ok(Some(Whole { bytes, memory: Some(memory), leaves_texts: self.leaves_texts }));
+            return Ok(Some(Whole { bytes, memory: Some(memory), version, leaves_texts }));
         }
         self.complete = true;
         let bytes = &self.partial[self.start..];
-        Ok(Some(Whole { bytes, memory: None, leaves_texts: self.leaves_texts }))
+        Ok(Some(Whole { bytes, memory: None, version, leaves_texts }))
     }
 
     /// Where the rest of a large frame may be read to, without a copy in between. It has room for that rest and
@@ -132,8 +151,10 @@ impl Inbox {
 
     fn size(&self, bytes: &[u8]) -> Result<Option<usize>, ProtocolError> {
         match frame::frame_size(bytes) {
-            // The limit is one of payloads; names and command come on top.
-            Some(size) if size > self.limit + HEADER + 2 * frame::MAX_NAME => Err(ProtocolError::TooLarge(self.limit)),
+            // The limit is one of payloads; names, command and extension come on top.
+            Some(size) if size > self.limit.saturating_add(HEADER + 2 * frame::MAX_NAME + frame::MAX_EXTENSION) => {
+                Err(ProtocolError::TooLarge(self.limit))
+            }
             Some(size) if size < HEADER => Err(ProtocolError::ShortFrame),
             size => Ok(size),
         }

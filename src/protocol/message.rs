@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::ProtocolError;
 
 /// The highest version of the protocol that this side speaks.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The largest handshake, in bytes: the longest name, and what stands around it.
 pub const MAX_HANDSHAKE: usize = 65 * 1024;

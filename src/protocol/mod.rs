@@ -1,7 +1,7 @@
 //! Bytes to messages and back, for both protocols. No I/O.
 //!
-//! Protocol 1 is that of ipcio 0.6.2: JSON objects one behind another. Protocol 2 is binary frames around
-//! JSON text. Both begin with the same handshake; `docs/protocol.md` describes them.
+//! Protocol 1 is that of ipcio 0.6.2: JSON objects one behind another. Protocols 2 and 3 are binary frames
+//! around JSON text. All begin with the same handshake; `docs/protocol.md` describes them.
 
 pub mod channel;
 pub mod frame;
@@ -22,6 +22,8 @@ pub enum ProtocolError {
     ShortFrame,
     /// A name or a command is not UTF-8.
     InvalidText,
+    /// An extension block is not made of entries.
+    InvalidExtension,
     /// A payload is not exactly one JSON value.
     InvalidPayload,
     /// More was acknowledged than was sent, or less than before.
@@ -40,6 +42,7 @@ impl fmt::Display for ProtocolError {
             ProtocolError::UnknownKind(kind) => write!(f, "a frame of unknown kind {kind}"),
             ProtocolError::ShortFrame => f.write_str("a frame that ends too early"),
             ProtocolError::InvalidText => f.write_str("a name or command that is not UTF-8"),
+            ProtocolError::InvalidExtension => f.write_str("an extension block that is not made of entries"),
             ProtocolError::InvalidPayload => f.write_str("a payload that is not one JSON value"),
             ProtocolError::InvalidAcknowledgement => f.write_str("an acknowledgement of what was never sent"),
             ProtocolError::TooLarge(limit) => write!(f, "a message above the limit of {limit} bytes"),

@@ -184,6 +184,14 @@ impl Outbox {
         });
     }
 
+    /// Takes the extension blocks out of all frames. Only right after [`restart`](Self::restart).
+    pub fn cut_extensions(&mut self) {
+        self.rebuild(|bytes, outbox| match Frame::decode_trusted(bytes) {
+            Ok(frame) if !frame.extension.is_empty() => outbox.push(&Frame { extension: b"", ..frame }),
+            _ => outbox.push_encoded(bytes),
+        });
+    }
+
     fn rebuild(&mut self, mut each: impl FnMut(&[u8], &mut Outbox)) {
         let old = std::mem::take(self);
         self.acknowledged = old.acknowledged;

@@ -125,12 +125,14 @@ impl Server {
         events: &mut dyn Events,
     ) {
         let hello = hello.filter(|hello| hello.version >= 2);
+        let version = hello.as_ref().map_or(1, |hello| hello.version.min(message::VERSION));
         let Some(&id) = self.names.get(name.as_str()) else {
             return self.begin_session(connection, channel, name, hello, None, now, events);
         };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if let Some(hello) = &hello
             && session.key.as_ref() == Some(&hello.session)
+            && session.version == version
         {
             if hello.attempt < session.attempt {
                 // The client has given this connection up and is back on another one.
@@ -173,15 +175,16 @@ impl Server {
         let uuid = message::random_hex();
         let mut link = Link::default();
         let is_new = former.is_none();
+        let version = hello.as_ref().map_or(1, |hello| hello.version.min(message::VERSION));
         if let Some(former) = former {
-            link.inherit(former);
+            link.inherit(former, version);
         }
         let own = self.options.limit;
         let attempt = hello.as_ref().map_or(0, |hello| hello.attempt);
         let (key, limit, wire) = match hello {
             Some(hello) => {
-                self.welcome(&name, &uuid, false, 0, &mut channel);
-                self.connections.insert(connection, frames(id, channel, &self.options));
+                self.welcome(&name, &uuid, version, None, &mut channel);
+                self.connections.insert(connection, frames(id, version, channel, &self.options));
                 let limit = own.min(usize::try_from(hello.limit).unwrap_or(usize::MAX));
                 (Some(hello.session), limit, Wire::Frames(connection))
             }
@@ -207,6 +210,7 @@ impl Server {
                 name,
                 uuid,
                 key,
+                version,
                 attempt,
                 link,
                 limit,
@@ -260,19 +264,21 @@ impl Server {
             session.link.restart();
         }
         session.wire = Wire::Frames(connection);
-        let (name, uuid, received) = (session.name.clone(), session.uuid.clone(), session.link.received());
-        self.welcome(&name, &uuid, resumed, received, &mut channel);
-        self.connections.insert(connection, frames(id, channel, &self.options));
+        let (name, uuid, version) = (session.name.clone(), session.uuid.clone(), session.version);
+        let received = resumed.then(|| session.link.received());
+        self.welcome(&name, &uuid, version, received, &mut channel);
+        self.connections.insert(connection, frames(id, version, channel, &self.options));
         self.dirty.add(connection);
         self.session_connected(id, events);
     }
 
-    fn welcome(&self, name: &str, uuid: &str, resumed: bool, received: u64, channel: &mut Channel) {
+    /// Says that the session goes on and how much was received of it, or that it is a new one.
+    fn welcome(&self, name: &str, uuid: &str, version: u32, received: Option<u64>, channel: &mut Channel) {
         let welcome = Welcome {
-            version: message::VERSION,
+            version,
             server: uuid.to_owned(),
-            resumed,
-            received,
+            resumed: received.is_some(),
+            received: received.unwrap_or_default(),
             limit: self.options.limit as u64,
         };
         message::write_handshake(Some(name), uuid, Some(&welcome), &mut channel.text);
@@ -285,7 +291,7 @@ impl Server {
     }
 }
 
-fn frames(id: SessionId, welcome: Channel, options: &Options) -> Connection {
-    let inbox = Inbox::new(options.limit).leaving_texts(options.parses_texts);
+fn frames(id: SessionId, version: u32, welcome: Channel, options: &Options) -> Connection {
+    let inbox = Inbox::new(options.limit).speaking(version).leaving_texts(options.parses_texts);
     Connection::Frames { session: id, welcome, inbox }
 }

@@ -97,6 +97,7 @@ impl Server {
                 self.push(id, &Frame { payload: &found, ..Frame::bare(Kind::Response, frame.id) });
             }
             Kind::Goodbye => self.goodbye(id, now, events),
+            Kind::Held | Kind::Released => return Err(ProtocolError::Unexpected),
         }
         Ok(())
     }

@@ -114,7 +114,7 @@ enum Connection {
     Contending { channel: Channel, until: Instant, name: String, hello: Option<Hello> },
     /// It is told why it can't stay.
     Parting(Channel),
-    /// Protocol 2; the welcome is written before any frame.
+    /// Protocol 2 or later; the welcome is written before any frame.
     Frames { session: SessionId, welcome: Channel, inbox: Inbox },
     /// Protocol 1, either socket.
     Legacy(SessionId),

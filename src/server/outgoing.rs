@@ -4,25 +4,31 @@ use super::session::Wire;
 use super::{Server, check_size, queued};
 use crate::error::Error;
 use crate::machine::SessionId;
-use crate::protocol::frame::{Frame, Kind};
+use crate::protocol::frame::{EXTENDED_SINCE, Frame, Kind};
 
 impl Server {
     /// Queues a frame for a client. Its size has been checked.
     pub(super) fn push(&mut self, id: SessionId, frame: &Frame<'_>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.link.outbox.push(frame);
+        session.link.outbox.push(&frame.for_version(session.version));
         queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
     }
 
     /// Queues a frame for everybody; it is encoded once. Where it `may_wait`, it is not written to those who have much to
     /// read already before there is more of it, or they have dealt with some: many small writes cost both sides more.
     pub(super) fn push_to_all(&mut self, frame: &Frame<'_>, except: Option<SessionId>, may_wait: bool) {
-        let mut bytes = Vec::with_capacity(frame.size());
-        frame.encode(&mut bytes);
+        let encoded = |frame: &Frame<'_>| {
+            let mut bytes = Vec::with_capacity(frame.size());
+            frame.encode(&mut bytes);
+            bytes
+        };
+        let bytes = encoded(frame);
+        let older = (!frame.extension.is_empty()).then(|| encoded(&Frame { extension: b"", ..*frame }));
         for (&id, session) in &mut self.sessions {
             if Some(id) != except && session.is_reachable() && frame.payload.len() <= session.limit {
                 let waits = may_wait && session.is_behind();
-                session.link.outbox.push_encoded(&bytes);
+                let older = older.as_ref().filter(|_| session.version < EXTENDED_SINCE);
+                session.link.outbox.push_encoded(older.unwrap_or(&bytes));
                 if !waits {
                     queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
                 }

@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) uuid: String,
     /// The key by which the client resumes it; clients of protocol 1 have none.
     pub(super) key: Option<String>,
+    /// The version of the protocol that it speaks.
+    pub(super) version: u32,
     /// The client's own count of its connections.
     pub(super) attempt: u32,
     pub(super) link: Link,
@@ -42,7 +44,7 @@ pub(super) struct Session {
 pub(super) enum Wire {
     /// Nothing, and until when the client is expected to answer, and to come back.
     Lost { absent: Instant, expired: Instant },
-    /// A connection of protocol 2.
+    /// A connection of protocol 2 or later.
     Frames(ConnectionId),
     /// Connections of protocol 1.
     Legacy(Box<Legacy>),
