@@ -249,8 +249,11 @@ impl Client {
         self.limit
     }
 
-    /// Answers a delivery that a handler was called for.
+    /// Answers a delivery that a handler was called for. Nobody waits for it once the client has closed.
     pub fn respond(&mut self, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+        if !self.is_started() {
+            return;
+        }
         let kind = if outcome.is_ok() { Kind::Response } else { Kind::Failure };
         let (Ok(payload) | Err(payload)) = outcome;
         let (payload, flags) = payload.parts();

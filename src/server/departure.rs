@@ -105,6 +105,7 @@ impl Server {
             self.names.remove(session.name.as_str());
         }
         self.relays_ended(id, &session.name);
+        self.parking.has_left(&session.name);
         if session.is_connected() {
             events.event(Event::SessionDisconnected { session: id });
         }

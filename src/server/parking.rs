@@ -1,7 +1,10 @@
 //! What waits in a server's first moments: messages that were sent while there was none, for clients that may be on
 //! their way as well.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
+
+use rustc_hash::FxHashSet;
 
 use super::{Server, Timer};
 use crate::error;
@@ -13,6 +16,10 @@ use crate::protocol::frame::{Flags, Frame, Kind};
 pub(super) struct Parking {
     messages: Vec<Parked>,
     bytes: usize,
+    /// How many of them are for everybody.
+    for_all: usize,
+    /// Hashes of names whose clients have left: one that comes again may have seen what waits for everybody.
+    left: FxHashSet<u64>,
 }
 
 #[derive(Debug)]
@@ -28,7 +35,15 @@ struct Parked {
 impl Parking {
     fn push(&mut self, parked: Parked) {
         self.bytes += parked.frame.len();
+        self.for_all += usize::from(parked.target.is_none());
         self.messages.push(parked);
+    }
+
+    /// A client of this name has left.
+    pub(super) fn has_left(&mut self, name: &str) {
+        if self.for_all > 0 {
+            self.left.insert(hash(name));
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -44,12 +59,17 @@ impl Server {
     /// A client has come for which something may wait. One that comes back has it in its queue already.
     pub(super) fn unpark(&mut self, id: SessionId) {
         let Some(name) = self.sessions.get(&id).map(|session| session.name.clone()) else { return };
-        for parked in std::mem::take(&mut self.parking).messages {
+        let comes_again = self.parking.left.contains(&hash(&name));
+        (self.parking.bytes, self.parking.for_all) = (0, 0);
+        for parked in std::mem::take(&mut self.parking.messages) {
             let is_its = parked.target.as_deref() == Some(name.as_str());
             let is_for_all = parked.target.is_none() && parked.origin != name;
             if (is_its || is_for_all)
-                && let Ok(frame) = Frame::decode_trusted(&parked.frame)
+                && let Ok(mut frame) = Frame::decode_trusted(&parked.frame)
             {
+                if is_for_all && comes_again {
+                    frame.flags = frame.flags.with(Flags::REDELIVERED);
+                }
                 self.relays.assign(parked.relay, id);
                 self.push(id, &frame);
                 self.relayed = true;
@@ -98,6 +118,12 @@ impl Server {
         self.settling.is_some_and(|until| now < until)
             && self.parking.bytes + frame.payload.len() <= self.options.slow_consumer_limit
     }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether a message was sent before there was a connection.

@@ -1,5 +1,7 @@
 //! What becomes of messages.
 
+use std::time::Duration;
+
 use ipcio::client::{self, Outgoing};
 use ipcio::error::Code;
 use ipcio::machine::{Event, Payload};
@@ -369,4 +371,26 @@ fn a_connection_that_breaks_loses_nothing_and_repeats_nothing() {
     assert_eq!(world.take(0), [Said::Disconnected, Said::Connected]);
     handle(&mut world, Side::Server, &said);
     assert_eq!(world.take(0), [Said::Settled(1), Said::Settled(1), Said::Settled(1)]);
+}
+
+#[test]
+fn whoever_comes_again_to_a_new_server_gets_a_broadcast_that_waits_with_a_mark() {
+    let mut world = alice_and_bob();
+    world.kill_server();
+    world.settle();
+    world.push(0, Kind::Broadcast, "", 0, "1").unwrap();
+    world.start_server();
+    world.wait(SECOND);
+    assert_eq!(messages(&world.take(1)), [("1", false)]);
+    let now = world.now;
+    world.clients[1].close(now, &mut |_: Event<'_>| ());
+    world.flush(Side::Client(1));
+    world.wait(Duration::from_millis(100));
+    world.clients[1].connect().unwrap();
+    world.flush(Side::Client(1));
+    world.settle();
+    assert_eq!(messages(&world.take(1)), [("1", true)]);
+    let carol = world.client("carol");
+    world.settle();
+    assert_eq!(messages(&world.take(carol)), [("1", false)]);
 }

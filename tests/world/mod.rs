@@ -5,6 +5,7 @@
 
 mod pipe;
 mod random;
+mod raw;
 mod said;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use ipcio::trust::{Others, Trust};
 
 pub(crate) use pipe::Pipe;
 pub(crate) use random::Random;
+pub(crate) use raw::Raw;
 pub(crate) use said::Said;
 
 /// The handler that the server and every client have.
@@ -49,7 +51,11 @@ pub(crate) struct World {
     pub(crate) uid: u32,
     /// Out of how many writes of the server one is its last.
     pub(crate) mortality: Option<usize>,
+    /// Connections of peers without a machine.
+    pub(crate) raws: Vec<Raw>,
     control: Option<ListenerId>,
+    /// Where the server listens for one client of protocol 1.
+    private: Vec<(ListenerId, PathBuf)>,
 }
 
 pub(crate) fn trust() -> Trust {
@@ -108,7 +114,9 @@ impl World {
             capacity: usize::MAX,
             uid: 1,
             mortality: None,
+            raws: Vec::new(),
             control: None,
+            private: Vec::new(),
         };
         world.start_server();
         world
@@ -125,7 +133,9 @@ impl World {
     pub(crate) fn kill_server(&mut self) {
         self.server = None;
         self.control = None;
+        self.private.clear();
         self.server_said.clear();
+        self.raws.iter_mut().for_each(Raw::end);
         for pipe in &mut self.pipes {
             pipe.leave(Side::Server);
         }
@@ -309,6 +319,8 @@ impl World {
             } else if let Some(connection) = machine.next_dirty() {
                 if let Some(pipe) = self.pipe(side, connection) {
                     self.write(pipe, side);
+                } else if side == Side::Server {
+                    self.write_raw(connection);
                 }
             } else {
                 return;
@@ -332,9 +344,15 @@ impl World {
             (Action::Close(connection), side) => {
                 if let Some(pipe) = self.pipe(side, connection) {
                     self.pipes[pipe].leave(side);
+                } else if side == Side::Server {
+                    self.raws.iter_mut().filter(|raw| raw.is(connection)).for_each(Raw::end);
                 }
             }
-            (Action::StopListening(_), Side::Server) => self.control = None,
+            (Action::Listen { listener, path }, Side::Server) => self.private.push((listener, path)),
+            (Action::StopListening(listener), Side::Server) => {
+                self.control = self.control.filter(|&control| control != listener);
+                self.private.retain(|&(private, _)| private != listener);
+            }
             (action, side) => panic!("{side:?} wants {action:?}"),
         }
     }
@@ -358,8 +376,7 @@ impl World {
             let count = room.min(bytes.len());
             stream.bytes.extend_from_slice(&bytes[..count]);
             self.call_only(side, |machine, now, mut events| machine.written(connection, count, now, &mut events));
-            if side == Side::Server && self.mortality.is_some_and(|mortality| self.random.one_in(mortality)) {
-                self.kill_server();
+            if side == Side::Server && self.dies() {
                 return;
             }
         }
@@ -372,6 +389,15 @@ impl World {
             self.write(pipe, writer);
             self.flush(writer);
         }
+    }
+
+    /// Whether that write was the server's last.
+    fn dies(&mut self) -> bool {
+        let dies = self.mortality.is_some_and(|mortality| self.random.one_in(mortality));
+        if dies {
+            self.kill_server();
+        }
+        dies
     }
 
     fn call_only<T>(
