@@ -5,11 +5,14 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
-const { root } = require('../lib/binary.js')
+const { root, target } = require('../lib/binary.js')
 const { outputOf, fail } = require('./run.js')
 
+/** An addon for musl has to share the C library of its Node.js. */
+const SHARED_MUSL = '-Ctarget-feature=-crt-static'
+
 /** Builds the addon in release mode, and returns the path of the library that cargo made. */
-function buildLibrary({ command = 'build', args = [], env = process.env } = {}) {
+function buildLibrary({ command = 'build', args = [], env = hostEnvironment() } = {}) {
   // Its messages say where the library is, which depends on the user's cargo configuration.
   const { status, stdout } = spawnSync(
     'cargo',
@@ -51,7 +54,13 @@ function manifestValue(key) {
   return new RegExp(`^${key} = "(.+)"$`, 'm').exec(manifest)[1]
 }
 
-module.exports = { buildLibrary, checkRust, manifestValue }
+module.exports = { buildLibrary, checkRust, manifestValue, SHARED_MUSL }
+
+/** On Alpine, the Rust that rustup installs would put the C library into everything, and makes no addons that way. */
+function hostEnvironment() {
+  if (!target().endsWith('-musl')) return process.env
+  return { ...process.env, RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} ${SHARED_MUSL}`.trim() }
+}
 
 function isOlder(version, than) {
   const [major, minor] = version.split('.').map(Number)

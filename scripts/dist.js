@@ -2,7 +2,7 @@
 
 /**
  * `npm run dist [-- target…]`: makes the packages that are published, as dist/*.tgz: the main one, and those with the
- * binaries for these targets, or for this machine. `all` stands for all targets.
+ * binaries for these targets, or for this machine. `all` stands for all targets, `main` for none.
  */
 
 require('./check-node.js')
@@ -17,7 +17,7 @@ const { fail } = require('./run.js')
 const { version } = require('../package.json')
 
 const targets = chosen(process.argv.slice(2))
-checkRust()
+if (targets.length > 0) checkRust()
 if (manifestValue('version') !== version) {
   fail(`package.json says ${version} and Cargo.toml ${manifestValue('version')}: make them the same.`)
 }
@@ -30,10 +30,11 @@ for (const target of targets) {
 
 function chosen(args) {
   if (args.includes('all')) return Object.keys(TARGETS)
+  if (args.includes('main')) return []
   const names = args.length > 0 ? args : [host()]
   const unknown = names.find(name => !(name in TARGETS))
   if (unknown)
-    fail(`There is no package for ${unknown}: choose among ${Object.keys(TARGETS).join(', ')}, all.`)
+    fail(`There is no package for ${unknown}: choose among ${Object.keys(TARGETS).join(', ')}, all, main.`)
   return names
 }
 

@@ -5,7 +5,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { target: host } = require('../../lib/binary.js')
-const { buildLibrary } = require('../cargo.js')
+const { buildLibrary, SHARED_MUSL } = require('../cargo.js')
 const { fail } = require('../run.js')
 const { crossEnvironment } = require('./darwin.js')
 const { TARGETS, OLDEST_GLIBC, OLDEST_MACOS } = require('./targets.js')
@@ -31,8 +31,7 @@ function compileForLinux(target) {
   const environment = {
     PATH: `${tools.programs}${path.delimiter}${process.env.PATH}`,
     CARGO_ZIGBUILD_ZIG_PATH: tools.zig,
-    // An addon for musl has to share the C library of its Node.js.
-    RUSTFLAGS: libc === 'musl' ? '-Ctarget-feature=-crt-static' : '',
+    RUSTFLAGS: libc === 'musl' ? SHARED_MUSL : '',
   }
   const name = libc === 'glibc' ? `${triple}.${OLDEST_GLIBC}` : triple
   const library = build('zigbuild', name, environment)
@@ -49,7 +48,7 @@ function compileNatively(target) {
   }
   const { triple, libc } = TARGETS[target]
   const library = build('build', triple, {
-    RUSTFLAGS: libc === 'musl' ? '-Ctarget-feature=-crt-static' : '',
+    RUSTFLAGS: libc === 'musl' ? SHARED_MUSL : '',
   })
   const needs = libc === 'glibc' ? `glibc ${newestGlibc(library)}` : 'the musl of this machine'
   return { library, remark: `built without zig, for systems with ${needs} or later` }
