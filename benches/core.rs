@@ -133,6 +133,7 @@ fn options() -> Options {
         max_clients: 100,
         handshake_timeout: Duration::from_secs(10),
         slow_consumer_limit: 1 << 30,
+        unfinished_limit: 1 << 30,
         resume_timeout: Duration::from_secs(60),
         close_timeout: Duration::from_secs(5),
         parses_texts: false,

@@ -60,6 +60,8 @@ pub enum Action {
     StopListening(ListenerId),
     /// Close the connection. What was written reaches the other side.
     Close(ConnectionId),
+    /// Read from the connection again, see [`Machine::may_read`].
+    Read(ConnectionId),
 }
 
 /// A message's content.
@@ -221,6 +223,12 @@ pub trait Machine {
 
     /// A listener could not be opened.
     fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events);
+
+    /// Whether a connection is to be read. If not, what its peer writes waits in the socket, until [`Action::Read`]: there
+    /// may be no other notice of it.
+    fn may_read(&mut self, _connection: ConnectionId) -> bool {
+        true
+    }
 
     /// Where the next bytes may be read to, instead of a buffer of the driver's: only its spare capacity is to be
     /// used. They are reported as none at all.

@@ -46,6 +46,8 @@ pub trait Registry {
     fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<()>;
     /// Watch for room to write, until [`Io::writable`] was called.
     fn watch_writable(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()>;
+    /// It may be read again, see [`Progress::Paused`]; it may be ready already.
+    fn read_again(&mut self, id: ConnectionId);
     /// Watch no longer.
     fn forget_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>);
     /// Watch no longer.
@@ -59,6 +61,8 @@ pub enum Progress {
     Nothing,
     /// Nothing is left: wait for the next notice.
     Drained,
+    /// It is not to be read for now: wait for [`Registry::read_again`].
+    Paused,
     /// Come back after others have had their turn.
     More,
 }
@@ -151,6 +155,10 @@ impl<M: Machine, R: Registry> Io<M, R> {
     ) -> Progress {
         loop {
             let Some(socket) = self.connections.get_mut(&id) else { return Progress::Nothing };
+            // What a peer left behind that has ended is no more than a socket holds.
+            if !self.machine.may_read(id) && !ended {
+                return Progress::Paused;
+            }
             let direct = self.machine.read_into(id);
             let is_direct = direct.is_some();
             let (room, result) = match direct {
@@ -275,6 +283,11 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 }
             }
             Action::Close(id) => self.remove(id),
+            Action::Read(id) => {
+                if self.connections.contains_key(&id) {
+                    self.registry.read_again(id);
+                }
+            }
         }
     }
 

@@ -40,6 +40,7 @@ pub struct Options {
     pub max_clients: f64,
     pub handshake_timeout: f64,
     pub slow_consumer_limit: f64,
+    pub unfinished_limit: f64,
     pub resume_timeout: f64,
     pub close_timeout: f64,
     /// In microseconds.
@@ -70,6 +71,7 @@ impl NativeServer {
             max_clients: options.max_clients as usize,
             handshake_timeout: milliseconds(options.handshake_timeout),
             slow_consumer_limit: options.slow_consumer_limit as usize,
+            unfinished_limit: options.unfinished_limit as usize,
             resume_timeout: milliseconds(options.resume_timeout),
             close_timeout: milliseconds(options.close_timeout),
             parses_texts: true,

@@ -66,6 +66,7 @@ impl Default for Route {
 
 /// What an instance is.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is kept in an Rc, and never moved")]
 pub(super) enum Role {
     Client(Endpoint<Client>),
     Server(Endpoint<Server>),

@@ -109,6 +109,10 @@ impl Registry for LoopRegistry {
         Ok(())
     }
 
+    fn read_again(&mut self, id: ConnectionId) {
+        self.watch_again(TargetSocket::Connection(id));
+    }
+
     fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
         self.blocked.remove(&id);
         let watched = self.connections.remove(&id);

@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
-use super::ProtocolError;
 use super::frame::{self, Frame, HEADER, LENGTH, Memory};
 use super::message::VERSION;
+use super::{Partial, ProtocolError};
 
 /// From this size on, the rest of a frame is worth being read where it belongs.
 const LARGE: usize = 64 * 1024;
+
+/// From this size on, a frame gets its room in steps: a length alone, which anybody can write, is worth no more.
+const FIRST_STEP: usize = 4 * 1024 * 1024;
+
+/// Each step has so many times the room of what has arrived. Few steps, as each copies that.
+const STEP: usize = 16;
 
 /// Typed arrays of any kind may be laid over a payload that begins at a multiple of this.
 const ALIGNMENT: usize = 8;
@@ -97,7 +103,7 @@ impl Inbox {
                         (frame::frame_size(bytes), frame::payload_start(bytes, self.version))
                     {
                         self.start = payload.next_multiple_of(ALIGNMENT) - payload;
-                        self.reserve(self.start + size);
+                        self.reserve(self.start + size, bytes.len());
                         self.partial.resize(self.start, 0);
                     }
                     self.partial.extend_from_slice(bytes);
@@ -114,7 +120,7 @@ impl Inbox {
         let size = self.start + self.size(&self.partial[self.start..])?.unwrap_or(HEADER);
         let missing = size - self.partial.len();
         let (part, rest) = bytes.split_at(missing.min(bytes.len()));
-        self.reserve(size);
+        self.reserve(size, part.len());
         self.partial.extend_from_slice(part);
         *bytes = rest;
         if self.partial.len() < size {
@@ -130,18 +136,36 @@ impl Inbox {
         Ok(Some(Whole { bytes, memory: None, version, leaves_texts }))
     }
 
-    /// Where the rest of a large frame may be read to, without a copy in between. It has room for that rest and
-    /// nothing more. [`Inbox::next`] has to be called afterwards.
+    /// Where the rest of a large frame may be read to, without a copy in between. It has room for some of that rest or
+    /// all of it, and nothing more. [`Inbox::next`] has to be called afterwards.
     pub fn rest(&mut self) -> Option<&mut Vec<u8>> {
         let size = self.start + frame::frame_size(self.partial.get(self.start..)?).filter(|_| !self.complete)?;
-        let is_large = size - self.partial.len() >= LARGE && self.partial.capacity() == size;
-        is_large.then_some(&mut self.partial)
+        if size - self.partial.len() < LARGE || self.partial.capacity() > size {
+            return None;
+        }
+        self.reserve(size, 1);
+        // No allocator has to give exactly what it is asked for.
+        (self.partial.capacity() <= size).then_some(&mut self.partial)
     }
 
-    /// Makes room for so many bytes in all. A length alone, which anybody can write, costs no memory: the system
-    /// gives it when it is written to.
-    fn reserve(&mut self, size: usize) {
-        self.partial.reserve_exact(size.saturating_sub(self.partial.len()));
+    /// What has been read of a frame whose end has not.
+    pub fn unfinished(&self) -> Partial {
+        if self.complete || self.partial.is_empty() {
+            return Partial::default();
+        }
+        let bytes = self.partial.len() - self.start;
+        let size = frame::frame_size(&self.partial[self.start..]).unwrap_or(HEADER);
+        Partial { bytes, missing: size.saturating_sub(bytes) }
+    }
+
+    /// Makes room for `more` bytes of a frame that ends at `size`, and for all of it where that is not much, or much of it
+    /// is there. The system gives memory when it is written to.
+    fn reserve(&mut self, size: usize, more: usize) {
+        let needed = self.partial.len() + more;
+        if needed > self.partial.capacity() {
+            let room = size.min(FIRST_STEP.max(needed * STEP));
+            self.partial.reserve_exact(room.max(needed) - self.partial.len());
+        }
     }
 
     /// The size of the frame at the start of `bytes`, if all of it is there.

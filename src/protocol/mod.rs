@@ -13,6 +13,15 @@ pub mod splitter;
 
 use std::fmt;
 
+/// How much of a message has arrived, where its end has not; nothing where none has begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Partial {
+    /// Bytes that have arrived.
+    pub bytes: usize,
+    /// Bytes that are missing, or a guess where nobody can know.
+    pub missing: usize,
+}
+
 /// What a peer did that its protocol does not allow. It ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtocolError {

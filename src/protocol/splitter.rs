@@ -1,6 +1,6 @@
 //! Finds the JSON objects in a stream of protocol 1, which writes them with nothing in between.
 
-use super::ProtocolError;
+use super::{Partial, ProtocolError};
 
 /// Where the search for the end of an object stands.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ impl Splitter {
         self.limit = limit;
     }
 
-    /// Bytes of an object whose end has not been read yet.
-    pub fn unfinished(&self) -> usize {
-        self.partial.len()
+    /// What has been read of an object whose end has not. The rest is taken to be as long.
+    pub fn unfinished(&self) -> Partial {
+        Partial { bytes: self.partial.len(), missing: self.partial.len() }
     }
 
     /// Takes the first whole object out of `bytes`, together with what is left from the reads before. `None`
@@ -112,8 +112,8 @@ mod tests {
         let mut splitter = Splitter::new(100);
         splitter.set_limit(2_000);
         assert_eq!(splitter.next(&mut &whole.as_bytes()[..500]), Ok(None));
-        assert_eq!(splitter.unfinished(), 500);
+        assert_eq!(splitter.unfinished().bytes, 500);
         assert!(splitter.next(&mut &whole.as_bytes()[500..]).unwrap().is_some_and(|object| object == whole.as_bytes()));
-        assert_eq!(splitter.unfinished(), 0);
+        assert_eq!(splitter.unfinished(), Partial::default());
     }
 }

@@ -168,8 +168,8 @@ impl<M: Machine> Drop for Shared<M> {
 }
 
 impl<M: Machine + Send + 'static> Ready for Shared<M> {
-    fn readable(&self, id: ConnectionId) -> Progress {
-        BUFFER.with_borrow_mut(|buffer| self.step(|io, now, events| io.readable(id, false, buffer, now, events)))
+    fn readable(&self, id: ConnectionId, ended: bool) -> Progress {
+        BUFFER.with_borrow_mut(|buffer| self.step(|io, now, events| io.readable(id, ended, buffer, now, events)))
     }
 
     fn writable(&self, id: ConnectionId) {

@@ -10,7 +10,7 @@ use super::message::Message;
 use super::server::Server;
 use crate::domain::{self, Domain};
 use crate::error::{Code, Error};
-use crate::protocol::{frame, message};
+use crate::protocol::{frame, json, message};
 use crate::trust::{Others, Trust};
 use crate::{client, server};
 
@@ -38,6 +38,7 @@ pub struct ServerBuilder {
     max_clients: usize,
     handshake_timeout: Duration,
     slow_consumer_limit: usize,
+    unfinished_limit: usize,
     resume_timeout: Duration,
 }
 
@@ -173,6 +174,7 @@ impl Default for ServerBuilder {
             max_clients: 65_536,
             handshake_timeout: Duration::from_secs(10),
             slow_consumer_limit: 512 * MEBIBYTE,
+            unfinished_limit: 512 * MEBIBYTE,
             resume_timeout: Duration::from_secs(60),
         }
     }
@@ -205,6 +207,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Bytes of messages that have begun to arrive and are not complete, of all connections; 512 MiB if it is not given.
+    /// Beyond it, only the one nearest to completion is read and the others wait in their sockets; one that does not go on
+    /// for two seconds while others wait loses its connection, and may resume.
+    pub fn unfinished_limit(mut self, bytes: usize) -> Self {
+        self.unfinished_limit = bytes;
+        self
+    }
+
     /// How long a client whose connection broke is expected back; a minute if it is not given.
     pub fn resume_timeout(mut self, timeout: Duration) -> Self {
         self.resume_timeout = timeout;
@@ -227,6 +237,7 @@ impl ServerBuilder {
             max_clients: at_least_one("max_clients", self.max_clients)?,
             handshake_timeout: checked_handshake_timeout(self.handshake_timeout)?,
             slow_consumer_limit: self.slow_consumer_limit,
+            unfinished_limit: self.unfinished_limit,
             resume_timeout: self.resume_timeout.min(YEAR),
             close_timeout: self.common.close_timeout.min(YEAR),
             parses_texts: false,
@@ -244,10 +255,13 @@ fn at_least_one(option: &str, value: usize) -> Result<usize, Error> {
 
 fn checked_name(name: String) -> Result<String, Error> {
     let longest = frame::MAX_NAME;
-    match name.len() {
+    // Quotes and control characters take more as JSON, which a handshake has room for.
+    let mut text = Vec::new();
+    json::write_string(&name, &mut text);
+    match text.len() - 2 {
         0 => Err(invalid("The name must not be empty; leave it out for a random one.".into())),
         bytes if bytes > longest => Err(invalid(format!(
-            "The name has {bytes} bytes; use at most {longest}, or leave it out for a random one."
+            "The name has {bytes} bytes as JSON; use at most {longest}, or leave it out for a random one."
         ))),
         _ => Ok(name),
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::io::{Progress, Registry};
 use crate::machine::{ConnectionId, ListenerId};
@@ -22,7 +22,8 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// What is told of sockets that are ready.
 pub(super) trait Ready: Send + Sync {
-    fn readable(&self, id: ConnectionId) -> Progress;
+    /// `ended`: the peer has closed the connection.
+    fn readable(&self, id: ConnectionId, ended: bool) -> Progress;
     fn writable(&self, id: ConnectionId);
     fn acceptable(&self, id: ListenerId) -> io::Result<Progress>;
 }
@@ -43,6 +44,7 @@ type Forgotten = oneshot::Receiver<()>;
 
 struct Connection {
     stream: Arc<UnixStream>,
+    again: Arc<Notify>,
     _reads: Watch,
     _writes: Option<Watch>,
 }
@@ -67,8 +69,9 @@ impl Registry for TokioRegistry {
         // Not for writing: every read of the peer would wake the task.
         let socket = self.register(stream.clone(), Interest::READABLE)?;
         let (watch, forgotten) = oneshot::channel();
-        self.runtime.spawn(read(id, socket, self.driver.clone(), forgotten));
-        self.connections.insert(id, Connection { stream: stream.clone(), _reads: watch, _writes: None });
+        let again = Arc::new(Notify::new());
+        self.runtime.spawn(read(id, socket, self.driver.clone(), again.clone(), forgotten));
+        self.connections.insert(id, Connection { stream: stream.clone(), again, _reads: watch, _writes: None });
         Ok(())
     }
 
@@ -89,6 +92,12 @@ impl Registry for TokioRegistry {
             connection._writes = Some(watch);
         }
         Ok(())
+    }
+
+    fn read_again(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(&id) {
+            connection.again.notify_one();
+        }
     }
 
     fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
@@ -113,20 +122,40 @@ impl Drop for Connection {
     }
 }
 
-async fn read(id: ConnectionId, socket: AsyncFd<Arc<UnixStream>>, driver: Weak<dyn Ready>, mut forgotten: Forgotten) {
+async fn read(
+    id: ConnectionId,
+    socket: AsyncFd<Arc<UnixStream>>,
+    driver: Weak<dyn Ready>,
+    again: Arc<Notify>,
+    mut forgotten: Forgotten,
+) {
+    let mut paused = false;
     loop {
         let mut ready = tokio::select! {
             biased;
             _ = &mut forgotten => return,
+            // What it was ready with has not been read.
+            () = again.notified(), if paused => None,
             ready = socket.readable() => match ready {
-                Ok(ready) => ready,
+                Ok(ready) => Some(ready),
                 Err(_) => return,
             },
         };
-        let Some(progress) = driver.upgrade().map(|driver| driver.readable(id)) else { return };
-        match progress {
-            Progress::Nothing | Progress::Drained => ready.clear_ready(),
-            Progress::More => tokio::task::yield_now().await,
+        loop {
+            // While it is paused, another notice may be that of its end.
+            let ended = paused && ready.as_ref().is_some_and(|ready| ready.ready().is_read_closed());
+            let Some(progress) = driver.upgrade().map(|driver| driver.readable(id, ended)) else { return };
+            paused = progress == Progress::Paused;
+            match progress {
+                Progress::Nothing | Progress::Drained | Progress::Paused => {
+                    ready.iter_mut().for_each(AsyncFdReadyGuard::clear_ready);
+                    break;
+                }
+                Progress::More => tokio::task::yield_now().await,
+            }
+            if ready.is_some() {
+                break;
+            }
         }
     }
 }
@@ -156,7 +185,7 @@ async fn accept(id: ListenerId, socket: AsyncFd<Arc<UnixListener>>, driver: Weak
         };
         let Some(progress) = driver.upgrade().map(|driver| driver.acceptable(id)) else { return };
         match progress {
-            Ok(Progress::Nothing | Progress::Drained) => ready.clear_ready(),
+            Ok(Progress::Nothing | Progress::Drained | Progress::Paused) => ready.clear_ready(),
             Ok(Progress::More) => tokio::task::yield_now().await,
             Err(_) => tokio::select! {
                 biased;

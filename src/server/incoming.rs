@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Connection, Server};
+use super::{Connection, Server, Timer};
 use crate::error;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload, SessionId};
 use crate::narration::narrate;
-use crate::protocol::ProtocolError;
 use crate::protocol::frame::{Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
+use crate::protocol::{Partial, ProtocolError};
 
 impl Server {
     pub(super) fn read(
@@ -40,6 +40,27 @@ impl Server {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What a connection has begun to send.
+    pub(super) fn partial(&self, connection: ConnectionId) -> Partial {
+        match self.connections.get(&connection) {
+            Some(Connection::Greeting { channel, .. }) => channel.splitter.unfinished(),
+            Some(Connection::Frames { inbox, .. }) => inbox.unfinished(),
+            Some(&Connection::Legacy(id)) => self.partial_legacy(id, connection),
+            Some(Connection::Contending { .. } | Connection::Parting(_)) | None => Partial::default(),
+        }
+    }
+
+    /// Ends connections that hold up others with what they have begun to send, and do not go on. Their clients may come
+    /// back and send it again.
+    pub(super) fn end_stalled(&mut self, now: Instant, events: &mut dyn Events) {
+        let (stalled, next) = self.unfinished.stalled(now);
+        for connection in stalled {
+            narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client does not finish its message");
+            self.drop_connection(connection, now, events);
+        }
+        next.into_iter().for_each(|at| self.timers.set(at, Timer::Unfinished));
     }
 
     pub(super) fn read_frames(

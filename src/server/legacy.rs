@@ -7,10 +7,10 @@ use rustc_hash::FxHashMap;
 use super::Server;
 use super::session::{Session, Wire};
 use crate::machine::{Action, ConnectionId, Event, Events, ListenerId, SessionId};
-use crate::protocol::ProtocolError;
 use crate::protocol::channel::Channel;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::message::{self, Message};
+use crate::protocol::{Partial, ProtocolError};
 
 /// Numbers of deliveries whose ids the application gave; nobody waits for their answers.
 const FOREIGN: u64 = 1 << 63;
@@ -68,6 +68,11 @@ impl Legacy {
         let number = FOREIGN | self.next_incoming;
         self.foreign.insert(number, delivery.to_owned());
         number
+    }
+
+    fn partial(&self, connection: ConnectionId) -> Partial {
+        let private = self.private.as_ref().filter(|private| private.0 == connection);
+        private.unwrap_or(&self.control).1.splitter.unfinished()
     }
 
     fn channel(&mut self, connection: ConnectionId) -> Option<&mut Channel> {
@@ -173,6 +178,13 @@ impl Server {
         if self.listeners.get(&legacy.listener) == Some(&id) {
             self.listeners.remove(&legacy.listener);
             self.actions.push_back(Action::StopListening(legacy.listener));
+        }
+    }
+
+    pub(super) fn partial_legacy(&self, id: SessionId, connection: ConnectionId) -> Partial {
+        match self.sessions.get(&id) {
+            Some(Session { wire: Wire::Legacy(legacy), .. }) => legacy.partial(connection),
+            _ => Partial::default(),
         }
     }
 

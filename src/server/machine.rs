@@ -8,7 +8,11 @@ use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerI
 
 impl Machine for Server {
     fn next_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if let Some(Action::Close(connection)) = action {
+            self.unfinished.forget(connection, &mut self.actions);
+        }
+        action
     }
 
     fn opened(&mut self, _: ConnectionId, _: Credentials, _: Instant, _: &mut dyn Events) {}
@@ -36,6 +40,10 @@ impl Machine for Server {
         }
     }
 
+    fn may_read(&mut self, connection: ConnectionId) -> bool {
+        self.unfinished.may_read(connection)
+    }
+
     fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
         match self.connections.get_mut(&connection) {
             Some(Connection::Frames { inbox, .. }) => inbox.rest(),
@@ -44,8 +52,12 @@ impl Machine for Server {
     }
 
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
-        if let Err(error) = self.read(connection, bytes, now, events) {
-            self.fail(connection, &error, now, events);
+        match self.read(connection, bytes, now, events) {
+            Ok(()) => {
+                let part = self.partial(connection);
+                self.unfinished.note(connection, (bytes.len(), part), now, &mut self.actions);
+            }
+            Err(error) => self.fail(connection, &error, now, events),
         }
         if self.closing {
             self.close_step(false, now, events);
@@ -53,11 +65,15 @@ impl Machine for Server {
     }
 
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        self.unfinished.forget(connection, &mut self.actions);
         self.connection_ended(connection, now, events);
     }
 
     fn settle(&mut self, now: Instant, events: &mut dyn Events) {
         self.drop_slow_consumers(now, events);
+        if let Some(at) = self.unfinished.alarm(now) {
+            self.timers.set(at, Timer::Unfinished);
+        }
     }
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {
@@ -152,6 +168,7 @@ impl Machine for Server {
                 }
                 Timer::Expired(id) => self.end_session(id, now, events),
                 Timer::Parked => self.give_up_parked(),
+                Timer::Unfinished => self.end_stalled(now, events),
                 Timer::Close => self.close_step(true, now, events),
             }
         }

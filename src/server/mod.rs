@@ -14,6 +14,7 @@ mod relay;
 mod relays;
 mod session;
 mod timers;
+mod unfinished;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ use parking::Parking;
 use relays::Relays;
 use session::{Session, Wire};
 use timers::{Timer, Timers};
+use unfinished::Unfinished;
 
 /// A client that lives tries again at least once a second. One that is not back after this is taken to be
 /// gone where somebody waits for its answer, and a server that has just started waits as long for a client
@@ -62,6 +64,9 @@ pub struct Options {
     pub handshake_timeout: Duration,
     /// Bytes that may wait for one client before it is dropped.
     pub slow_consumer_limit: usize,
+    /// Bytes of messages that have begun to arrive and are not complete, of all connections. Beyond it, large ones are read
+    /// one after the other.
+    pub unfinished_limit: usize,
     /// How long a client whose connection broke is expected back.
     pub resume_timeout: Duration,
     /// How long [`Server::close`] waits for clients to read.
@@ -96,6 +101,7 @@ pub struct Server {
     next_listener: u32,
     next_session: u32,
     actions: VecDeque<Action>,
+    unfinished: Unfinished,
     dirty: Dirty,
     reports: Vec<SessionId>,
     /// Whether something was passed on whose sender must not be told before it is written.
@@ -131,6 +137,7 @@ impl Server {
     /// A server that is not started.
     pub fn new(options: Options) -> Server {
         Server {
+            unfinished: Unfinished::new(options.unfinished_limit),
             options,
             verbose: false,
             commands: Commands::default(),

@@ -16,6 +16,8 @@ pub(super) enum Timer {
     Expired(SessionId),
     /// What waits for clients that were not there when the server started.
     Parked,
+    /// Some are not read since others hold much: who of these does not go on?
+    Unfinished,
     /// Closing has taken long enough.
     Close,
 }

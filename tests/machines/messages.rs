@@ -394,3 +394,27 @@ fn whoever_comes_again_to_a_new_server_gets_a_broadcast_that_waits_with_a_mark()
     world.settle();
     assert_eq!(messages(&world.take(carol)), [("1", false)]);
 }
+
+#[test]
+fn beyond_the_limit_of_what_is_unfinished_large_messages_arrive_one_after_the_other() {
+    let options = server::Options { unfinished_limit: 300_000, ..server_options() };
+    let mut world = World::with_options(1, options);
+    let clients: Vec<usize> = (0..5).map(|index| world.client(&format!("client {index}"))).collect();
+    world.settle();
+    world.take_server();
+    for &client in &clients {
+        world.push(client, Kind::Send, "", 0, &format!("\"{}\"", "x".repeat(200_000))).unwrap();
+        world.flush(Side::Client(client));
+    }
+    // Little by little, so that all of them are under way at once.
+    for _ in 0..20 {
+        for pipe in 0..world.pipes.len() {
+            world.carry(pipe, Side::Server, 20_000);
+        }
+    }
+    let paused = world.pipes.iter().filter(|pipe| pipe.to_server.paused).count();
+    assert!(paused > 0, "nobody waits");
+    world.settle();
+    let got = world.take_server().iter().filter(|said| matches!(said, Said::Message { .. })).count();
+    assert_eq!((got, world.pipes.iter().filter(|pipe| pipe.to_server.paused).count()), (5, 0));
+}

@@ -78,6 +78,7 @@ pub(crate) fn server_options() -> server::Options {
         max_clients: 100,
         handshake_timeout: Duration::from_secs(10),
         slow_consumer_limit: 1 << 30,
+        unfinished_limit: 1 << 30,
         resume_timeout: Duration::from_secs(60),
         close_timeout: Duration::from_secs(5),
         parses_texts: false,
@@ -275,6 +276,13 @@ impl World {
         if stream.deaf {
             return;
         }
+        if !stream.ended && self.machine(to).is_some_and(|machine| !machine.may_read(connection)) {
+            self.pipes[pipe].stream(to).paused = true;
+            self.flush(to);
+            return;
+        }
+        let stream = self.pipes[pipe].stream(to);
+        stream.paused = false;
         let bytes: Vec<u8> = stream.bytes.drain(..count.min(stream.bytes.len())).collect();
         let ended = stream.ended && stream.bytes.is_empty();
         if !bytes.is_empty() {
@@ -346,6 +354,11 @@ impl World {
                     self.pipes[pipe].leave(side);
                 } else if side == Side::Server {
                     self.raws.iter_mut().filter(|raw| raw.is(connection)).for_each(Raw::end);
+                }
+            }
+            (Action::Read(connection), side) => {
+                if let Some(pipe) = self.pipe(side, connection) {
+                    self.pipes[pipe].stream(side).paused = false;
                 }
             }
             (Action::Listen { listener, path }, Side::Server) => self.private.push((listener, path)),

@@ -24,6 +24,8 @@ pub(crate) struct Stream {
     pub(crate) ended: bool,
     /// Nobody reads any more.
     pub(crate) deaf: bool,
+    /// The reader has asked not to be told of more for now.
+    pub(crate) paused: bool,
     /// Nobody reads for now.
     pub(crate) full: bool,
     /// The writer waits for room.
@@ -91,6 +93,6 @@ impl Stream {
     }
 
     fn is_moving(&self) -> bool {
-        !self.deaf && (self.ended || !self.bytes.is_empty())
+        !self.deaf && (self.ended || (!self.paused && !self.bytes.is_empty()))
     }
 }

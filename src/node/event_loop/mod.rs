@@ -305,7 +305,7 @@ impl EventLoop {
         if progress == Progress::More {
             instance.watch_again(socket);
         }
-        progress != Progress::Nothing
+        !matches!(progress, Progress::Nothing | Progress::Paused)
     }
 
     /// Reads all that lies in the sockets by now, of those who are accepted in it too. libuv runs timers before it

@@ -127,7 +127,7 @@ impl EventLoop {
     fn read_hot(&self, now: Instant) -> bool {
         let Some((instance, id)) = self.hot() else { return false };
         match instance.readable(id, false, &mut self.buffer.borrow_mut(), now) {
-            Progress::Nothing => return false,
+            Progress::Nothing | Progress::Paused => return false,
             Progress::Drained => {}
             Progress::More => instance.watch_again(TargetSocket::Connection(id)),
         }
