@@ -30,8 +30,9 @@ pub struct Outbox {
     acknowledged: u64,
     /// Sequenced frames in the queue.
     frames: u64,
-    /// Bytes in the queue from `head` on.
+    /// Bytes in the queue from `head` on, and those of them from `cursor` on.
     bytes: usize,
+    unwritten: usize,
 }
 
 impl Outbox {
@@ -55,8 +56,7 @@ impl Outbox {
 
     /// How many bytes are to be written.
     pub fn unwritten_size(&self) -> usize {
-        let (chunk, offset) = self.cursor;
-        self.chunks.iter().skip(chunk).map(Vec::len).sum::<usize>() - if chunk < self.chunks.len() { offset } else { 0 }
+        self.unwritten
     }
 
     /// Whether everything has been written.
@@ -67,6 +67,7 @@ impl Outbox {
     /// Notes that `count` of the [`unwritten`](Self::unwritten) bytes were written.
     pub fn advance(&mut self, count: usize) {
         self.cursor.1 += count;
+        self.unwritten -= count;
         let (chunk, offset) = self.cursor;
         if chunk + 1 < self.chunks.len() && offset == self.chunks[chunk].len() {
             self.cursor = (chunk + 1, 0);
@@ -143,6 +144,7 @@ impl Outbox {
             return;
         }
         self.bytes += chunk.len();
+        self.unwritten = self.bytes;
         if let Some(first) = self.chunks.front_mut() {
             first.drain(..self.head);
         }
@@ -220,6 +222,11 @@ impl Outbox {
         self.bytes
     }
 
+    /// Bytes that were written and have not been acknowledged.
+    pub fn unacknowledged_size(&self) -> usize {
+        self.bytes - self.unwritten
+    }
+
     /// Marks the frames that were written whole: their receiver may have seen them.
     pub fn mark_written(&mut self) {
         let (cursor_chunk, cursor_offset) = self.cursor;
@@ -240,6 +247,7 @@ impl Outbox {
     /// Goes back to the first frame. Acknowledgements belonged to the connection before.
     fn start_over(&mut self) {
         self.cursor = (0, self.head);
+        self.unwritten = self.bytes;
         self.for_each_mut(|bytes| {
             if frame::kind_of(bytes) == Kind::Acknowledgement {
                 frame::turn_into(bytes, Kind::Padding);
@@ -271,6 +279,7 @@ impl Outbox {
 
     fn grown(&mut self, bytes: usize, kind: Kind) {
         self.bytes += bytes;
+        self.unwritten += bytes;
         self.frames += u64::from(kind.is_sequenced());
     }
 
@@ -314,6 +323,7 @@ impl Outbox {
         self.head = 0;
         self.cursor = (0, 0);
         self.bytes = 0;
+        self.unwritten = 0;
     }
 }
 
@@ -354,6 +364,7 @@ mod tests {
         }
         let wire = write_all(&mut outbox);
         assert_eq!(ids(&wire).iter().map(|found| found.0).collect::<Vec<_>>(), (0..3_000).collect::<Vec<_>>());
+        assert_eq!((outbox.unwritten_size(), outbox.unacknowledged_size()), (0, wire.len()));
         let mut seen = 0;
         outbox.acknowledge(3_000, |_| seen += 1).unwrap();
         assert_eq!((seen, outbox.size(), outbox.len()), (3_000, 0, 0));
@@ -393,6 +404,7 @@ mod tests {
         outbox.push(&message(6, b"1"));
         outbox.resume(3).unwrap();
         outbox.acknowledge(3, |_| ()).unwrap();
+        assert_eq!((outbox.unwritten_size(), outbox.unacknowledged_size()), (outbox.size(), 0));
         let wire = write_all(&mut outbox);
         let none = Flags::default();
         assert_eq!(

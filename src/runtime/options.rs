@@ -201,7 +201,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Bytes that may wait for one client before it is dropped; 512 MiB if it is not given.
+    /// Bytes that may wait to be written to one client before it is dropped; 512 MiB if it is not given. What was written
+    /// and not acknowledged may be as much again, and 64 MiB in any case.
     pub fn slow_consumer_limit(mut self, bytes: usize) -> Self {
         self.slow_consumer_limit = bytes;
         self

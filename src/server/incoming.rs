@@ -115,7 +115,7 @@ impl Server {
             Kind::Cancel => self.relays.cancel(id, frame.id),
             Kind::Discover => {
                 let found = self.discovered();
-                self.push(id, &Frame { payload: &found, ..Frame::bare(Kind::Response, frame.id) });
+                self.answer(id, &Frame { payload: &found, ..Frame::bare(Kind::Response, frame.id) });
             }
             Kind::Goodbye => self.goodbye(id, now, events),
             Kind::Held | Kind::Released => return Err(ProtocolError::Unexpected),

@@ -62,7 +62,7 @@ pub struct Options {
     pub max_clients: usize,
     /// How long a client may take to say who it is.
     pub handshake_timeout: Duration,
-    /// Bytes that may wait for one client before it is dropped.
+    /// Bytes that may wait to be written to one client before it is dropped.
     pub slow_consumer_limit: usize,
     /// Bytes of messages that have begun to arrive and are not complete, of all connections. Beyond it, large ones are read
     /// one after the other.
@@ -351,7 +351,7 @@ fn queued(
     slow_consumer_limit: usize,
 ) {
     session.connections().for_each(|connection| dirty.add(connection));
-    if session.link.outbox.size() > slow_consumer_limit {
+    if session.is_slow(slow_consumer_limit) {
         overflowing.insert(id);
     }
 }

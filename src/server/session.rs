@@ -14,6 +14,10 @@ const BEHIND: u64 = 2_000;
 /// So many bytes are written to it all the same.
 const WORTH_WRITING: usize = 16 * 1024;
 
+/// So many bytes that were written may lack their acknowledgement, however little may wait to be written: even a client
+/// that reads and handles everything at once acknowledges it some milliseconds later.
+const UNACKNOWLEDGED: usize = 64 * 1024 * 1024;
+
 /// A client, connected or expected back.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -64,6 +68,12 @@ impl Session {
     pub(super) fn is_behind(&self) -> bool {
         let outbox = &self.link.outbox;
         matches!(self.wire, Wire::Frames(_)) && outbox.len() >= BEHIND && outbox.unwritten_size() < WORTH_WRITING
+    }
+
+    /// Whether the client does not read, or does not acknowledge what it reads.
+    pub(super) fn is_slow(&self, limit: usize) -> bool {
+        let outbox = &self.link.outbox;
+        outbox.unwritten_size() > limit || outbox.unacknowledged_size() > limit.max(UNACKNOWLEDGED)
     }
 
     /// Whether messages may be queued for it.
