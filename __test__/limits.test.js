@@ -6,6 +6,7 @@ const test = require('node:test')
 const { Client, Server } = require('..')
 const { eventOf, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
+const { Inbox } = require('./support/inbox.js')
 const { textOf } = require('./support/legacy-framing.js')
 const { RawPeer } = require('./support/raw-peer.js')
 
@@ -125,7 +126,7 @@ test('an old client that breaks the rules loses its connection, and only it', as
 
 test('limits with which nothing would work are refused, and so is a name that no frame has room for', () => {
   const refusal = { code: 'ERR_IPC_INVALID_ARGUMENT' }
-  for (const option of ['maxMessageSize', 'maxClients', 'handshakeTimeout']) {
+  for (const option of ['maxMessageSize', 'maxClients', 'maxDeliveries', 'handshakeTimeout']) {
     for (const value of [0, 0.5])
       assert.throws(() => new Server({ [option]: value }), refusal, `${option}: ${value}`)
     assert.ok(new Server({ [option]: 1 }))
@@ -152,9 +153,133 @@ test('a handshake whose session id is long ends the connection, and nothing of i
   const greet = async length => {
     const peer = new RawPeer(domain.path)
     domain.defer(() => peer.close())
-    const welcome = peer.greet('peer', { session: 's'.repeat(length) })
-    return Promise.race([welcome.then(({ command }) => command), peer.end().then(() => 'ended')])
+    const { command } = await peer.greet('peer', { session: 's'.repeat(length) })
+    return command
   }
-  assert.equal(await greet(129), 'ended')
+  assert.equal(await greet(129), 'error')
   assert.equal(await greet(128), 'handshake')
+})
+
+test('a handshake whose values make no sense is refused, and the log says why', async t => {
+  const domain = new Domain(t)
+  domain.server({ echo: ({ data }) => data })
+  const alice = await domain.client('alice')
+  const mistakes = [
+    { limit: 0 },
+    { limit: -1 },
+    { limit: 0.5 },
+    { limit: '1000' },
+    { limit: null },
+    { limit: 2 ** 70 },
+    { version: 0 },
+    { version: -2 },
+    { version: 2 ** 40 },
+    { session: '' },
+    { session: 7 },
+    { attempt: -1 },
+    { received: -1 },
+    { received: 'all' },
+    { server: 5 },
+  ]
+  for (const mistake of mistakes) {
+    const peer = new RawPeer(domain.path)
+    domain.defer(() => peer.close())
+    const { command, data } = await within(peer.greet('odd', mistake), JSON.stringify(mistake))
+    assert.deepEqual([command, data], ['error', 204], JSON.stringify(mistake))
+    await peer.end()
+  }
+  assert.deepEqual((await alice.discover()).clients, ['alice'])
+})
+
+test('a server whose handshake makes no sense is no server: the client tries again', async t => {
+  for (const ipcio of [{ limit: 0 }, { limit: -1 }, { version: 'two' }, { received: null }]) {
+    const domain = new Domain(t)
+    let attempts = 0
+    const server = net.createServer(socket => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        const welcome = { version: 2, server: 's', resumed: false, received: 0, limit: 1000, ...ipcio }
+        const text = textOf('alice', 'handshake', 'f'.repeat(32))
+        attempts += 1
+        socket.write(text.replace(/}$/, `,"ipcio":${JSON.stringify(welcome)}}`))
+      })
+    })
+    await new Promise(resolve => server.listen(domain.path, resolve))
+    const client = domain.idleClient('alice')
+    client.connect().catch(() => {})
+    while (attempts < 2) await new Promise(resolve => setTimeout(resolve, 5))
+    assert.equal(client.isConnected(), false)
+    await client.close()
+    await new Promise(resolve => server.close(resolve))
+  }
+})
+
+test('what a client takes is no mistake of whoever sends: the message is dropped, with an event', async t => {
+  const domain = new Domain(t)
+  const server = domain.server({ echo: ({ data }) => data })
+  const small = await domain.client(
+    'small',
+    { word: () => assert.fail('too large') },
+    { maxMessageSize: 100 },
+  )
+  const large = new Inbox()
+  await domain.client('large', { word: large.takeData })
+  const alice = await domain.client('alice')
+  const text = 'x'.repeat(200)
+  const lost = new Inbox()
+  server.on('dropped', lost.take)
+  server.emit('small', 'word', text).broadcast('word', text)
+  await alice.emit('small', 'word', text)
+  await alice.broadcast('word', text)
+  await assert.rejects(alice.deliver('small', 'word', text), { code: 'ERR_IPC_MESSAGE_TOO_LARGE' })
+  assert.deepEqual(await large.first(2), [text, text])
+  assert.equal(await small.deliver('echo', 'goes on'), 'goes on')
+  let messages = 0
+  for (let count = 1; messages < 4; count++) {
+    const loss = (await lost.first(count))[count - 1]
+    assert.equal(loss.name, 'small')
+    assert.equal(loss.bytes, loss.messages * (text.length + 2))
+    messages += loss.messages
+  }
+  assert.equal(messages, 4)
+  // The server's own limit is the program's business.
+  const strict = new Domain(t).server(null, { maxMessageSize: 100 })
+  for (const send of [() => strict.emit('anybody', 'word', text), () => strict.broadcast('word', text)])
+    assert.throws(send, { code: 'ERR_IPC_MESSAGE_TOO_LARGE' })
+})
+
+test('discover() rejects where its answer is above the limit of the client, which stays', async t => {
+  const domain = new Domain(t)
+  domain.server({ echo: ({ data }) => data })
+  for (let n = 0; n < 5; n++) await domain.client(String(n).repeat(60_000))
+  const alice = await domain.client('alice', {}, { maxMessageSize: 100_000 })
+  let cuts = 0
+  alice.on('disconnect', () => {
+    cuts += 1
+  })
+  await assert.rejects(within(alice.discover(), 'the rejection'), { code: 'ERR_IPC_MESSAGE_TOO_LARGE' })
+  assert.deepEqual([await alice.deliver('echo', 1), cuts], [1, 0])
+})
+
+test('a client may have maxDeliveries under way; further ones fail until some are answered', async t => {
+  const domain = new Domain(t)
+  const held = []
+  const hold = () => new Promise(resolve => held.push(resolve))
+  domain.server({ hold }, { maxDeliveries: 4 })
+  await domain.client('bob', { hold })
+  const alice = await domain.client('alice')
+  const first = [1, 2].flatMap(n => [alice.deliver('hold', n), alice.deliver('bob', 'hold', n)])
+  const refusal = { code: 'ERR_IPC_TOO_MANY_DELIVERIES' }
+  await assert.rejects(alice.deliver('hold', 3), refusal)
+  await assert.rejects(alice.deliver('bob', 'hold', 3), refusal)
+  // Nobody else is concerned.
+  const carol = await domain.client('carol')
+  const other = carol.deliver('bob', 'hold', 1)
+  while (held.length < 5) await new Promise(setImmediate)
+  for (const answer of held.splice(0)) answer('done')
+  assert.deepEqual(await within(Promise.all([...first, other]), 'the answers'), Array(5).fill('done'))
+  const last = [alice.deliver('hold', 4), alice.deliver('bob', 'hold', 4)]
+  while (held.length < 2) await new Promise(setImmediate)
+  for (const answer of held) answer('again')
+  assert.deepEqual(await within(Promise.all(last), 'the answers'), ['again', 'again'])
 })

@@ -18,6 +18,7 @@ const DEFAULTS = {
   handshakeTimeout: 10_000,
   slowConsumerLimit: 512 * MEBIBYTE,
   unfinishedLimit: 512 * MEBIBYTE,
+  maxDeliveries: 262_144,
   resumeTimeout: 60_000,
   closeTimeout: 5_000,
   busyPoll: 50,
@@ -32,13 +33,14 @@ const NUMBERS = [
   'handshakeTimeout',
   'slowConsumerLimit',
   'unfinishedLimit',
+  'maxDeliveries',
   'resumeTimeout',
   'closeTimeout',
   'busyPoll',
 ]
 
 /** Nothing would work with less. */
-const AT_LEAST_ONE = ['maxMessageSize', 'maxClients', 'handshakeTimeout']
+const AT_LEAST_ONE = ['maxMessageSize', 'maxClients', 'maxDeliveries', 'handshakeTimeout']
 
 /** What a frame and, as JSON, a handshake have room for, in bytes. */
 const LONGEST_NAME = 65_535

@@ -15,6 +15,7 @@ const SESSION_DISCONNECTED = 9
 const SESSION_ENDED = 10
 const DRAINED = 11
 const CLOSED = 12
+const DROPPED = 13
 
 /** The server of a domain. Its documentation is in `index.d.ts`. */
 class Server extends EventEmitter {
@@ -128,6 +129,11 @@ class Server extends EventEmitter {
         const [, name, messages, bytes] = parts
         this.#peers.delete(session)
         if (messages > 0) this.#core.announce('dropped', { name, messages, bytes })
+        break
+      }
+      case DROPPED: {
+        const [name, messages, bytes] = parts
+        this.#core.announce('dropped', { name, messages, bytes })
         break
       }
       case DRAINED:

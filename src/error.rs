@@ -35,6 +35,8 @@ pub enum Code {
     RestrictedCommand,
     /// No answer came in time.
     Timeout,
+    /// Too many deliveries of one client wait for their answers.
+    TooManyDeliveries,
     /// An error of the operating system, by its usual name.
     System(&'static str),
 }
@@ -58,13 +60,14 @@ impl Code {
             Code::NotTrusted => "ERR_IPC_NOT_TRUSTED",
             Code::RestrictedCommand => "ERR_IPC_RESTRICTED_COMMAND",
             Code::Timeout => "ERR_IPC_TIMEOUT",
+            Code::TooManyDeliveries => "ERR_IPC_TOO_MANY_DELIVERIES",
             Code::System(name) => name,
         }
     }
 
     /// The code that another instance of this package says so.
     fn of_ours(text: &str) -> Option<Code> {
-        const OURS: [Code; 15] = [
+        const OURS: [Code; 16] = [
             Code::AlreadyStarted,
             Code::Closed,
             Code::Domain,
@@ -80,6 +83,7 @@ impl Code {
             Code::NotTrusted,
             Code::RestrictedCommand,
             Code::Timeout,
+            Code::TooManyDeliveries,
         ];
         OURS.into_iter().find(|code| code.as_str() == text)
     }
@@ -251,6 +255,16 @@ pub(crate) fn no_such_command(command: &str) -> Error {
 /// The client that a delivery went to has left.
 pub(crate) fn client_left(name: &str) -> Error {
     Error::new(Code::ClientLeft, format!("The client {name:?} left before it answered; deliver again once it is back."))
+}
+
+/// A client has asked too much that nobody has answered.
+pub(crate) fn too_many_deliveries(limit: usize) -> Error {
+    Error::new(
+        Code::TooManyDeliveries,
+        format!(
+            "{limit} deliveries of this client wait for their answers; await some before asking more, or raise the server's maxDeliveries."
+        ),
+    )
 }
 
 /// A message is above the limit.

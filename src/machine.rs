@@ -183,6 +183,15 @@ pub enum Event<'a> {
         /// Their size in bytes.
         bytes: usize,
     },
+    /// Messages for a client were not sent, since they are larger than it takes. That is no mistake of their sender.
+    Dropped {
+        /// The client's name.
+        name: &'a str,
+        /// How many messages.
+        messages: u64,
+        /// Their size in bytes.
+        bytes: usize,
+    },
     /// Everything that waited for a client has been written.
     Drained {
         /// Its session.

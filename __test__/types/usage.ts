@@ -34,6 +34,7 @@ const serverOptions: Required<ServerOptions> = {
   handshakeTimeout: 1000,
   slowConsumerLimit: 2 ** 20,
   unfinishedLimit: 2 ** 20,
+  maxDeliveries: 1000,
   resumeTimeout: 1000,
   busyPoll: 0,
   closeTimeout: 1000,

@@ -71,5 +71,7 @@ export type ErrorCode =
   | 'ERR_IPC_RESTRICTED_COMMAND'
   /** A delivery took longer than its `timeout`. */
   | 'ERR_IPC_TIMEOUT'
+  /** As many deliveries of this client as the server's `maxDeliveries` wait for their answers. */
+  | 'ERR_IPC_TOO_MANY_DELIVERIES'
   /** The native half of ipcio was built for another system, or belongs to another version. */
   | 'ERR_IPC_WRONG_BINARY'

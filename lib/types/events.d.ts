@@ -4,7 +4,10 @@ export interface ServerEvents {
   connection: [client: ClientIdentity]
   /** A client is gone: it was closed, its process ended, or its connection broke. */
   disconnection: [client: ClientIdentity]
-  /** Messages were given up: the client did not return within `resumeTimeout`, or did not read while `slowConsumerLimit` bytes piled up. */
+  /**
+   * Messages were given up: the client did not return within `resumeTimeout`, did not read while `slowConsumerLimit` bytes
+   * piled up, or takes no messages as large as these.
+   */
   dropped: [loss: DroppedMessages]
   /** A handler threw where nobody waits for its answer. Without a listener it is an uncaught exception. */
   error: [error: Error]

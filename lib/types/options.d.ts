@@ -41,7 +41,8 @@ export interface ServerOptions extends CommonOptions {
   /** How long a connection may take to say who it is, in milliseconds. Default: `10000`. */
   handshakeTimeout?: number
   /**
-   * How much may wait for one client that does not read, in bytes, before it is dropped.
+   * How much may wait to be written to one client that does not read, in bytes, before it is dropped. What was written
+   * and not acknowledged may be as much again, and 64 MiB in any case.
    * Default: `536870912` (512 MiB).
    */
   slowConsumerLimit?: number
@@ -52,6 +53,11 @@ export interface ServerOptions extends CommonOptions {
    * large messages are always read one after the other. Default: `536870912` (512 MiB).
    */
   unfinishedLimit?: number
+  /**
+   * How many deliveries of one client may wait for their answers, at the server and at other clients together. Further
+   * ones reject with `ERR_IPC_TOO_MANY_DELIVERIES`. Default: `262144`.
+   */
+  maxDeliveries?: number
   /**
    * How long what waits for a client is kept after its connection broke, in milliseconds.
    * Default: `60000`.

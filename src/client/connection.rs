@@ -71,6 +71,14 @@ impl Client {
                 self.refuse(connection, error, now, events);
                 return Ok(());
             }
+            "error" if answer.payload() == message::NO_SENSE => {
+                let error = Error::new(
+                    Code::InvalidArgument,
+                    "The server makes no sense of this client's handshake; check its name and its options.",
+                );
+                self.refuse(connection, error, now, events);
+                return Ok(());
+            }
             "error" if answer.payload() == message::TOO_MANY => {
                 narrate!(self.verbose, "CLIENT WAITS", self.options.name, "the server takes no more clients for now");
                 self.actions.push_back(Action::Close(connection));
@@ -81,7 +89,10 @@ impl Client {
         }
         let uuid = answer.text().ok_or(ProtocolError::InvalidMessage)?;
         match answer.extension::<Welcome>() {
-            Some(welcome) if welcome.version > message::VERSION => return Err(ProtocolError::Unexpected),
+            None if answer.ipcio.is_some() => return Err(ProtocolError::InvalidMessage),
+            Some(welcome) if welcome.version > message::VERSION || welcome.limit == 0 => {
+                return Err(ProtocolError::Unexpected);
+            }
             Some(welcome) if welcome.version >= 2 => {
                 self.limit = self.options.limit.min(usize::try_from(welcome.limit).unwrap_or(usize::MAX));
                 if welcome.resumed {

@@ -40,6 +40,7 @@ enum Code {
     SessionEnded = 10,
     Drained = 11,
     Closed = 12,
+    Dropped = 13,
 }
 
 /// Flags of a message.
@@ -225,6 +226,12 @@ impl Events for Batches {
             Event::SessionEnded { session, name, messages, bytes } => {
                 let batch = self.begin(Code::SessionEnded);
                 batch.number(u64::from(session.0));
+                batch.string(name);
+                batch.number(messages);
+                batch.number(bytes as u64);
+            }
+            Event::Dropped { name, messages, bytes } => {
+                let batch = self.begin(Code::Dropped);
                 batch.string(name);
                 batch.number(messages);
                 batch.number(bytes as u64);

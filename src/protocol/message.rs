@@ -25,6 +25,9 @@ pub const NOT_TRUSTED: &str = "202";
 /// The `data` of an `error` message: the server takes no more clients for now.
 pub const TOO_MANY: &str = "203";
 
+/// The `data` of an `error` message: what the handshake says makes no sense.
+pub const NO_SENSE: &str = "204";
+
 /// Commands that are part of the protocol: nobody may send them or handle them as their own.
 pub const RESTRICTED: [&str; 6] = ["handshake", "discover", "broadcast", "emit", "deliver", "error"];
 
@@ -79,6 +82,20 @@ pub struct Welcome {
     pub received: u64,
     /// The largest payload that the server takes, in bytes.
     pub limit: u64,
+}
+
+impl Hello {
+    /// What makes no sense in it, if anything does.
+    pub fn mistake(&self) -> Option<&'static str> {
+        let session = self.session.len();
+        match self {
+            Hello { version: 0, .. } => Some("there is no version 0"),
+            Hello { limit: 0, .. } => Some("nothing is within a limit of 0"),
+            _ if session == 0 => Some("the session has no id"),
+            _ if session > MAX_SESSION => Some("the session's id is too long"),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Message<'a> {

@@ -351,6 +351,7 @@ impl Events for Recorder {
             Event::SessionConnected { .. }
             | Event::SessionDisconnected { .. }
             | Event::SessionEnded { .. }
+            | Event::Dropped { .. }
             | Event::Drained { .. } => {}
         }
     }

@@ -39,6 +39,7 @@ pub struct ServerBuilder {
     handshake_timeout: Duration,
     slow_consumer_limit: usize,
     unfinished_limit: usize,
+    max_deliveries: usize,
     resume_timeout: Duration,
 }
 
@@ -175,6 +176,7 @@ impl Default for ServerBuilder {
             handshake_timeout: Duration::from_secs(10),
             slow_consumer_limit: 512 * MEBIBYTE,
             unfinished_limit: 512 * MEBIBYTE,
+            max_deliveries: 262_144,
             resume_timeout: Duration::from_secs(60),
         }
     }
@@ -216,6 +218,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Deliveries of one client that nobody has answered; 262,144 if it is not given. Further ones fail with
+    /// [`Code::TooManyDeliveries`].
+    pub fn max_deliveries(mut self, deliveries: usize) -> Self {
+        self.max_deliveries = deliveries;
+        self
+    }
+
     /// How long a client whose connection broke is expected back; a minute if it is not given.
     pub fn resume_timeout(mut self, timeout: Duration) -> Self {
         self.resume_timeout = timeout;
@@ -239,6 +248,7 @@ impl ServerBuilder {
             handshake_timeout: checked_handshake_timeout(self.handshake_timeout)?,
             slow_consumer_limit: self.slow_consumer_limit,
             unfinished_limit: self.unfinished_limit,
+            max_deliveries: at_least_one("max_deliveries", self.max_deliveries)?,
             resume_timeout: self.resume_timeout.min(YEAR),
             close_timeout: self.common.close_timeout.min(YEAR),
             parses_texts: false,

@@ -51,16 +51,28 @@ impl Server {
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
         let message = Message::parse(object)?;
-        let name = message.text().filter(|name| !name.is_empty() && commands::check_length(name).is_ok());
-        let (Some(name), "handshake") = (name, message.command()) else { return Err(ProtocolError::Unexpected) };
-        let hello = message.extension::<Hello>();
-        if hello.as_ref().is_some_and(|hello| hello.session.len() > message::MAX_SESSION) {
+        if message.command() != "handshake" {
             return Err(ProtocolError::Unexpected);
         }
-        let Some(Connection::Greeting { channel, until }) = self.connections.remove(&connection) else {
+        let hello = message.extension::<Hello>();
+        let name = message.text().filter(|name| !name.is_empty() && commands::check_length(name).is_ok());
+        let mistake = match (&name, &hello) {
+            (None, _) => Some("the name is none"),
+            (_, None) if message.ipcio.is_some() => Some("its fields are not what they have to be"),
+            (_, hello) => hello.as_ref().and_then(Hello::mistake),
+        };
+        let Some(Connection::Greeting { mut channel, until }) = self.connections.remove(&connection) else {
             return Err(ProtocolError::Unexpected);
         };
         self.timers.clear(until, Timer::Greeting(connection));
+        if let Some(mistake) = mistake {
+            narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "a client's handshake: {mistake}");
+            message::write(None, "error", message::NO_SENSE.as_bytes(), None, &mut channel.text);
+            self.connections.insert(connection, Connection::Parting(channel));
+            self.dirty.add(connection);
+            return Ok(());
+        }
+        let name = name.unwrap_or_default();
         self.admit(connection, channel, name, hello, Some(now + DISPUTE), now, events);
         Ok(())
     }

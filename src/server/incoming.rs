@@ -125,6 +125,11 @@ impl Server {
 
     /// Calls the handler, if there is one.
     pub(super) fn message(&mut self, id: SessionId, frame: &Frame<'_>, request: Option<u64>, events: &mut dyn Events) {
+        if let Some(request) = request
+            && self.asks_too_much(id)
+        {
+            return self.answer_failure(id, request, &error::too_many_deliveries(self.options.max_deliveries));
+        }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(command) = self.commands.find(frame.command) else {
             if let Some(request) = request {

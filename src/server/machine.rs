@@ -74,6 +74,7 @@ impl Machine for Server {
         if let Some(at) = self.unfinished.alarm(now) {
             self.timers.set(at, Timer::Unfinished);
         }
+        self.tell_of_dropped(events);
     }
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {

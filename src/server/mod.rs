@@ -16,7 +16,7 @@ mod session;
 mod timers;
 mod unfinished;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,7 @@ use crate::protocol::message::{self, Hello};
 use crate::trust::Trust;
 
 use contenders::Contenders;
+use outgoing::Dropped;
 use parking::Parking;
 use relays::Relays;
 use session::{Session, Wire};
@@ -67,6 +68,8 @@ pub struct Options {
     /// Bytes of messages that have begun to arrive and are not complete, of all connections. Beyond it, large ones are read
     /// one after the other.
     pub unfinished_limit: usize,
+    /// The most deliveries of one client that nobody has answered.
+    pub max_deliveries: usize,
     /// How long a client whose connection broke is expected back.
     pub resume_timeout: Duration,
     /// How long [`Server::close`] waits for clients to read.
@@ -108,6 +111,8 @@ pub struct Server {
     relayed: bool,
     /// Sessions for which too much waits.
     overflowing: BTreeSet<SessionId>,
+    /// Messages that were larger than their receivers take, and nobody has been told of.
+    dropped: BTreeMap<SessionId, Dropped>,
     closing: bool,
 }
 
@@ -160,6 +165,7 @@ impl Server {
             reports: Vec::new(),
             relayed: false,
             overflowing: BTreeSet::new(),
+            dropped: BTreeMap::new(),
             closing: false,
         }
     }
@@ -213,10 +219,14 @@ impl Server {
         self.control = None;
     }
 
-    /// Sends a message to a client. A name that nobody has is nothing to worry about.
+    /// Sends a message to a client. A name that nobody has is nothing to worry about, and where the client takes less than
+    /// this server, [`Event::Dropped`] says so.
     ///
     /// # Errors
-    /// [`Code::MessageTooLarge`], [`Code::RestrictedCommand`], [`Code::InvalidArgument`].
+    /// [`Code::MessageTooLarge`] where it is larger than the server's own limit, [`Code::RestrictedCommand`],
+    /// [`Code::InvalidArgument`].
+    ///
+    /// [`Event::Dropped`]: crate::machine::Event::Dropped
     pub fn emit(
         &mut self,
         name: &str,
@@ -225,6 +235,7 @@ impl Server {
         delivery: Option<&str>,
     ) -> Result<(), Error> {
         commands::check(command)?;
+        check_size(payload.parts().0, self.options.limit)?;
         narrate!(self.verbose, "SERVER EMIT", command, "to {name}");
         match self.names.get(name) {
             Some(&id) if self.sessions.get(&id).is_some_and(Session::is_reachable) => {
@@ -247,9 +258,14 @@ impl Server {
     ) -> Result<(), Error> {
         commands::check(command)?;
         let (payload, flags) = payload.parts();
+        check_size(payload, self.options.limit)?;
         let session = self.sessions.get_mut(&id).filter(|session| session.is_reachable());
         let session = session.ok_or_else(error::session_ended)?;
-        check_size(payload, session.limit)?;
+        if payload.len() > session.limit {
+            let name = session.name.clone();
+            self.drop_message(id, name, payload.len());
+            return Ok(());
+        }
         // Protocol 2 knows no delivery that nobody waits for.
         let id_on_wire = match (&mut session.wire, delivery) {
             (Wire::Legacy(legacy), Some(delivery)) => legacy.outgoing(delivery),

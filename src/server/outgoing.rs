@@ -3,8 +3,17 @@
 use super::session::Wire;
 use super::{Server, check_size, queued};
 use crate::error::Error;
-use crate::machine::SessionId;
+use crate::machine::{Event, Events, SessionId};
+use crate::narration::narrate;
 use crate::protocol::frame::{EXTENDED_SINCE, Frame, Kind};
+
+/// Messages that were larger than their receiver takes.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    name: String,
+    messages: u64,
+    bytes: usize,
+}
 
 impl Server {
     /// Queues a frame for a client. Its size has been checked.
@@ -24,8 +33,14 @@ impl Server {
         };
         let bytes = encoded(frame);
         let older = (!frame.extension.is_empty()).then(|| encoded(&Frame { extension: b"", ..*frame }));
+        let mut too_large = Vec::new();
         for (&id, session) in &mut self.sessions {
-            if Some(id) != except && session.is_reachable() && frame.payload.len() <= session.limit {
+            if Some(id) == except || !session.is_reachable() {
+                continue;
+            }
+            if frame.payload.len() > session.limit {
+                too_large.push((id, session.name.clone()));
+            } else {
                 let waits = may_wait && session.is_behind();
                 let older = older.as_ref().filter(|_| session.version < EXTENDED_SINCE);
                 session.link.outbox.push_encoded(older.unwrap_or(&bytes));
@@ -33,6 +48,25 @@ impl Server {
                     queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
                 }
             }
+        }
+        for (id, name) in too_large {
+            self.drop_message(id, name, frame.payload.len());
+        }
+    }
+
+    /// A message is larger than its receiver takes. What a client says of itself is no mistake of whoever sends: it is told
+    /// of by an event.
+    pub(super) fn drop_message(&mut self, id: SessionId, name: String, bytes: usize) {
+        let dropped = self.dropped.entry(id).or_insert_with(|| Dropped { name, ..Dropped::default() });
+        dropped.messages += 1;
+        dropped.bytes += bytes;
+    }
+
+    /// Tells of the messages that were dropped.
+    pub(super) fn tell_of_dropped(&mut self, events: &mut dyn Events) {
+        while let Some((_, Dropped { name, messages, bytes })) = self.dropped.pop_first() {
+            narrate!(self.verbose, "SERVER DROPPED", name, "{messages} messages that are larger than it takes");
+            events.event(Event::Dropped { name: &name, messages, bytes });
         }
     }
 

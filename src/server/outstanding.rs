@@ -30,6 +30,7 @@ impl Server {
             ("private sockets", self.listeners.len()),
             ("acknowledgements that are due", self.reports.len()),
             ("clients that are too slow", self.overflowing.len()),
+            ("clients that messages were too large for", self.dropped.len()),
             ("connections to write to", self.dirty.members.len()),
             ("timers", self.timers.len()),
             ("actions", self.actions.len()),

@@ -19,10 +19,13 @@ impl Server {
         if self.is_parked(frame, now) {
             self.park(&origin, Some(frame.name), 0, &outgoing);
         } else if let Some(&target) = self.names.get(frame.name) {
-            let fits = self.sessions.get(&target).is_some_and(|session| frame.payload.len() <= session.limit);
-            if fits {
+            let Some(receiver) = self.sessions.get(&target) else { return };
+            if frame.payload.len() <= receiver.limit {
                 self.push(target, &outgoing);
                 self.relayed = true;
+            } else {
+                let name = receiver.name.clone();
+                self.drop_message(target, name, frame.payload.len());
             }
         }
     }
@@ -41,6 +44,9 @@ impl Server {
     }
 
     pub(super) fn relay_request(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
+        if self.asks_too_much(id) {
+            return self.answer_failure(id, frame.id, &error::too_many_deliveries(self.options.max_deliveries));
+        }
         let Some(session) = self.sessions.get(&id) else { return };
         narrate!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
@@ -58,6 +64,12 @@ impl Server {
             }
             Err(error) => self.answer_failure(id, frame.id, &error),
         }
+    }
+
+    /// Whether nobody has answered as many deliveries of a client as it may have under way.
+    pub(super) fn asks_too_much(&self, id: SessionId) -> bool {
+        let handled = self.sessions.get(&id).map_or(0, |session| session.asked);
+        handled + self.relays.asked_by(id) >= self.options.max_deliveries
     }
 
     /// An answer to a delivery that was passed on.

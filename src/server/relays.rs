@@ -111,6 +111,11 @@ impl Relays {
         }
     }
 
+    /// How many a client has asked.
+    pub(super) fn asked_by(&self, origin: SessionId) -> usize {
+        if self.all.is_empty() { 0 } else { self.parties.get(&origin).map_or(0, |party| party.asked.len()) }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
@@ -157,7 +162,7 @@ mod tests {
         relays.cancel(BOB, 2);
         relays.cancel(ALICE, 2);
         relays.cancel(ALICE, 2);
-        assert_eq!((relays.len(), relays.links()), (2, 4));
+        assert_eq!((relays.len(), relays.links(), relays.asked_by(ALICE)), (2, 4, 2));
         assert_eq!(relays.answered(numbers[1], BOB), None);
     }
 

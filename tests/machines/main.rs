@@ -5,6 +5,7 @@
 mod acknowledgements;
 mod closing;
 mod deliveries;
+mod limits;
 mod messages;
 mod sessions;
 #[path = "../world/mod.rs"]

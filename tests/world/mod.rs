@@ -79,6 +79,7 @@ pub(crate) fn server_options() -> server::Options {
         handshake_timeout: Duration::from_secs(10),
         slow_consumer_limit: 1 << 30,
         unfinished_limit: 1 << 30,
+        max_deliveries: 1 << 18,
         resume_timeout: Duration::from_secs(60),
         close_timeout: Duration::from_secs(5),
         parses_texts: false,

@@ -30,6 +30,10 @@ pub(crate) enum Said {
         name: String,
         messages: u64,
     },
+    Dropped {
+        name: String,
+        messages: u64,
+    },
     Drained,
     Closed,
 }
@@ -53,6 +57,7 @@ impl From<Event<'_>> for Said {
             Event::SessionConnected { name, .. } => Said::SessionConnected(name.into()),
             Event::SessionDisconnected { .. } => Said::SessionDisconnected,
             Event::SessionEnded { name, messages, .. } => Said::SessionEnded { name: name.into(), messages },
+            Event::Dropped { name, messages, .. } => Said::Dropped { name: name.into(), messages },
             Event::Drained { .. } => Said::Drained,
             Event::Closed => Said::Closed,
         }
