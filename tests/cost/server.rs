@@ -1,0 +1,261 @@
+//! What a server's operations cost.
+
+use std::time::{Duration, Instant};
+
+use ipcio::machine::{ConnectionId, Event, ListenerId, Machine, Payload, SessionId};
+use ipcio::protocol::frame::Kind;
+use ipcio::server::{Options, Server};
+
+use crate::world::{COMMAND, credentials, server_options};
+use crate::{MANY, does_not_grow, drain, frame, receive};
+
+struct Hall {
+    server: Server,
+    listener: ListenerId,
+    now: Instant,
+}
+
+impl Hall {
+    fn new() -> Hall {
+        let mut server = Server::new(Options { max_clients: 10 * MANY, ..server_options() });
+        server.commands().add(&[COMMAND.into()]).unwrap();
+        let now = Instant::now();
+        let listener = server.start(now).unwrap();
+        Hall { server, listener, now }
+    }
+
+    /// As it is once nobody of a server before is on the way.
+    fn old() -> Hall {
+        let mut hall = Hall::new();
+        hall.pass(Duration::from_secs(3));
+        hall
+    }
+
+    /// A connection that has not said who it is.
+    fn door(&mut self) -> ConnectionId {
+        self.server.accepted(self.listener, credentials(), self.now, &mut |_: Event<'_>| ()).unwrap()
+    }
+
+    fn client(&mut self, name: &str) -> ConnectionId {
+        let connection = self.door();
+        let hello = format!(
+            "{{\"id\":null,\"command\":\"handshake\",\"data\":\"{name}\",\"delivery\":null,\"ipcio\":{{\"version\":2,\
+             \"session\":\"{name}\",\"attempt\":1,\"server\":null,\"received\":0,\"limit\":1000000}}}}"
+        );
+        self.receive(connection, hello.as_bytes());
+        connection
+    }
+
+    fn clients(&mut self, count: usize) -> Vec<ConnectionId> {
+        (0..count).map(|number| self.client(&format!("client-{number}"))).collect()
+    }
+
+    /// Clients whose connections are gone.
+    fn away(&mut self, count: usize) {
+        for connection in self.clients(count) {
+            self.lose(connection);
+        }
+    }
+
+    fn receive(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        receive(&mut self.server, connection, bytes, self.now);
+    }
+
+    fn lose(&mut self, connection: ConnectionId) {
+        self.server.lost(connection, self.now, &mut |_: Event<'_>| ());
+        drain(&mut self.server, self.now);
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.now += duration;
+        self.server.elapsed(self.now, &mut |_: Event<'_>| ());
+        drain(&mut self.server, self.now);
+    }
+
+    /// Alice has asked bob so often, under numbers from 1 on. Returns both, and the number that bob knows the first by.
+    fn asked(count: usize) -> (Hall, ConnectionId, ConnectionId, u64) {
+        let mut hall = Hall::old();
+        let (alice, bob) = (hall.client("alice"), hall.client("bob"));
+        hall.server.received(alice, &frame(Kind::Request, 1, "bob"), hall.now, &mut |_: Event<'_>| ());
+        let first = hall.server.unwritten(bob);
+        let start = first.len() - frame(Kind::Request, 1, "alice").len();
+        let first = u64::from_le_bytes(first[start + 10..start + 18].try_into().unwrap());
+        drain(&mut hall.server, hall.now);
+        for request in 2..=count as u64 {
+            hall.receive(alice, &frame(Kind::Request, request, "bob"));
+        }
+        (hall, alice, bob, first)
+    }
+}
+
+#[test]
+fn asking_another_client() {
+    does_not_grow("asking another client", |outstanding| {
+        let (mut hall, alice, ..) = Hall::asked(outstanding);
+        move |sample| hall.receive(alice, &frame(Kind::Request, (outstanding + sample + 1) as u64, "bob"))
+    });
+}
+
+#[test]
+fn answering_another_client() {
+    does_not_grow("answering another client", |outstanding| {
+        let (mut hall, _, bob, first) = Hall::asked(outstanding);
+        move |sample| hall.receive(bob, &frame(Kind::Response, first + (outstanding / 2 + sample) as u64, ""))
+    });
+}
+
+#[test]
+fn giving_up_an_answer_of_another_client() {
+    does_not_grow("giving up an answer", |outstanding| {
+        let (mut hall, alice, ..) = Hall::asked(outstanding);
+        move |sample| hall.receive(alice, &frame(Kind::Cancel, (outstanding / 2 + sample) as u64, ""))
+    });
+}
+
+#[test]
+fn coming_and_leaving_while_others_wait_for_answers() {
+    does_not_grow("coming and leaving while others wait for answers", |outstanding| {
+        let (mut hall, ..) = Hall::asked(outstanding);
+        move |sample| {
+            let connection = hall.client(&format!("carol-{sample}"));
+            hall.receive(connection, &frame(Kind::Goodbye, 0, ""));
+        }
+    });
+}
+
+#[test]
+fn coming_and_leaving_among_many() {
+    does_not_grow("coming and leaving among many", |outstanding| {
+        let mut hall = Hall::old();
+        hall.clients(outstanding);
+        move |sample| {
+            let connection = hall.client(&format!("carol-{sample}"));
+            hall.receive(connection, &frame(Kind::Goodbye, 0, ""));
+        }
+    });
+}
+
+#[test]
+fn losing_a_connection_and_coming_back_among_many_that_are_away() {
+    does_not_grow("losing a connection and coming back", |outstanding| {
+        let mut hall = Hall::old();
+        hall.away(outstanding);
+        let mut connection = hall.client("carol");
+        move |_| {
+            hall.lose(connection);
+            connection = hall.client("carol");
+        }
+    });
+}
+
+#[test]
+fn a_message_to_one_of_many() {
+    does_not_grow("a message to one of many", |outstanding| {
+        let mut hall = Hall::old();
+        hall.clients(outstanding);
+        let alice = hall.client("alice");
+        move |sample| {
+            let name = format!("client-{}", outstanding / 2 + sample);
+            hall.receive(alice, &frame(Kind::Emit, 0, &name));
+            hall.server.emit(&name, COMMAND, Payload::Json(b"1"), None).unwrap();
+            drain(&mut hall.server, hall.now);
+        }
+    });
+}
+
+#[test]
+fn a_message_to_one_who_is_away() {
+    does_not_grow("a message to one who is away", |outstanding| {
+        let mut hall = Hall::old();
+        let (alice, bob) = (hall.client("alice"), hall.client("bob"));
+        hall.lose(bob);
+        (0..outstanding).for_each(|_| hall.receive(alice, &frame(Kind::Emit, 0, "bob")));
+        move |_| hall.receive(alice, &frame(Kind::Emit, 0, "bob"))
+    });
+}
+
+#[test]
+fn a_message_to_one_who_does_not_acknowledge() {
+    does_not_grow("a message to one who does not acknowledge", |outstanding| {
+        let mut hall = Hall::old();
+        let (alice, _) = (hall.client("alice"), hall.client("bob"));
+        (0..outstanding).for_each(|_| hall.receive(alice, &frame(Kind::Emit, 0, "bob")));
+        move |_| {
+            hall.receive(alice, &frame(Kind::Emit, 0, "bob"));
+            hall.server.is_blocked(SessionId(2));
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_ends_among_many_that_have_not_said_who_they_are() {
+    does_not_grow("a connection that ends among many", |outstanding| {
+        let mut hall = Hall::old();
+        for _ in 0..outstanding {
+            hall.door();
+        }
+        move |_| {
+            let connection = hall.door();
+            hall.lose(connection);
+        }
+    });
+}
+
+#[test]
+fn wanting_a_name_that_many_want() {
+    does_not_grow("wanting a name", |outstanding| {
+        let mut hall = Hall::old();
+        hall.client("alice");
+        let wanting = |hall: &mut Hall, number: usize| {
+            let connection = hall.door();
+            let hello = format!(
+                "{{\"id\":null,\"command\":\"handshake\",\"data\":\"alice\",\"delivery\":null,\"ipcio\":{{\"version\":2,\
+                 \"session\":\"{number}\",\"attempt\":1,\"server\":null,\"received\":0,\"limit\":1000000}}}}"
+            );
+            hall.receive(connection, hello.as_bytes());
+            connection
+        };
+        for number in 0..outstanding {
+            wanting(&mut hall, number);
+        }
+        move |sample| {
+            let connection = wanting(&mut hall, outstanding + sample);
+            hall.lose(connection);
+        }
+    });
+}
+
+#[test]
+fn handling_while_many_wait_to_be_handled() {
+    does_not_grow("handling", |outstanding| {
+        let mut hall = Hall::old();
+        let alice = hall.client("alice");
+        let mut receipts = Vec::new();
+        for _ in 0..outstanding {
+            let event = &mut |event: Event<'_>| {
+                if let Event::Message(incoming) = event {
+                    receipts.push(incoming.receipt);
+                }
+            };
+            hall.server.received(alice, &frame(Kind::Send, 0, ""), hall.now, event);
+        }
+        move |sample| {
+            hall.server.handled(SessionId(1), receipts[sample], hall.now);
+            drain(&mut hall.server, hall.now);
+        }
+    });
+}
+
+#[test]
+fn a_timer_among_many() {
+    does_not_grow("a timer among many", |outstanding| {
+        let mut hall = Hall::old();
+        hall.away(outstanding);
+        hall.pass(Duration::from_secs(5));
+        move |sample| {
+            let connection = hall.client(&format!("carol-{sample}"));
+            hall.lose(connection);
+            hall.pass(Duration::from_millis(5));
+        }
+    });
+}
