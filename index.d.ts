@@ -24,7 +24,7 @@ export * from './lib/types/options.js'
  * A started server keeps the process alive.
  *
  * It extends Node's `EventEmitter`, but for `emit()`, which sends a message. Events: `connection`,
- * `disconnection`, `dropped` and `error`, see {@link ServerEvents}.
+ * `disconnection`, `dropped`, `relistened`, `displaced` and `error`, see {@link ServerEvents}.
  *
  * @typeParam Commands - The commands of the domain, see {@link CommandMap}. Default: any.
  * @example

@@ -26,15 +26,17 @@ test('a server that starts while another one closes does so, or learns that the 
     () => new Worker(path.join(FIXTURES, 'restarting-worker.js'), { workerData, stderr: false }),
   )
   const results = workers.map(worker => within(once(worker, 'message'), 'a worker', 5 * MINUTES))
+  let started = 0
   for (const [{ outcomes, longest, mostAtOnce }] of await Promise.all(results)) {
     t.diagnostic(`${JSON.stringify(outcomes)}, the longest start() took ${longest.toFixed(1)} ms`)
     assert.deepEqual(
       Object.keys(outcomes).filter(code => !['started', 'EADDRINUSE'].includes(code)),
       [],
     )
-    assert.ok(outcomes.started > 0)
-    assert.equal(mostAtOnce, 1)
+    assert.ok(mostAtOnce <= 1)
+    started += outcomes.started ?? 0
   }
+  assert.ok(started > 0)
   await Promise.all(workers.map(worker => worker.terminate()))
 })
 

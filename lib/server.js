@@ -16,6 +16,8 @@ const SESSION_ENDED = 10
 const DRAINED = 11
 const CLOSED = 12
 const DROPPED = 13
+const RELISTENED = 14
+const DISPLACED = 15
 
 /** The server of a domain. Its documentation is in `index.d.ts`. */
 class Server extends EventEmitter {
@@ -138,6 +140,12 @@ class Server extends EventEmitter {
       }
       case DRAINED:
         peer.announce('drain')
+        break
+      case RELISTENED:
+        this.#core.announce('relistened', this.#native.path)
+        break
+      case DISPLACED:
+        this.#core.announce('displaced', this.#native.path)
         break
       case CLOSED:
         release(this.#core)

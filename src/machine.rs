@@ -197,6 +197,10 @@ pub enum Event<'a> {
         /// Its session.
         session: SessionId,
     },
+    /// The file of the server's socket was removed, and has been made anew.
+    Relistened,
+    /// Something else lies in the place of the server's socket. Those who are connected stay, nobody else comes.
+    Displaced,
     /// Closing is complete.
     Closed,
 }
@@ -229,6 +233,12 @@ pub trait Machine {
         now: Instant,
         events: &mut dyn Events,
     ) -> Option<ConnectionId>;
+
+    /// The file of a server's socket was removed, and has been made anew.
+    fn relistened(&mut self, _: &mut dyn Events) {}
+
+    /// Something else lies in the place of a server's socket.
+    fn displaced(&mut self, _: &mut dyn Events) {}
 
     /// A listener could not be opened.
     fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events);

@@ -303,6 +303,38 @@ async fn a_domain_has_one_server_and_a_name_that_fits() {
     close(&server(&domain).start().unwrap(), &[]).await;
 }
 
+/// Waits until it is so.
+async fn until(condition: impl Fn() -> bool) {
+    let holds = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(SOON, holds).await.expect("it becomes so");
+}
+
+#[tokio::test]
+async fn a_socket_that_is_removed_is_made_anew_and_one_that_others_put_there_is_left_alone() {
+    let domain = domain();
+    let server = server(&domain).start().unwrap();
+    let path = server.path().to_owned();
+    std::fs::remove_file(&path).unwrap();
+    let alice = client(&domain, "alice").connect().await.unwrap();
+    assert!(path.exists() && !server.is_displaced());
+
+    std::fs::remove_file(&path).unwrap();
+    let other = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    until(|| server.is_displaced()).await;
+    assert_eq!(alice.deliver("double", 2).await.unwrap().parse::<f64>().unwrap(), 4.0);
+
+    std::fs::remove_file(&path).unwrap();
+    until(|| !server.is_displaced()).await;
+    drop(other);
+    let bob = client(&domain, "bob").connect().await.unwrap();
+    assert_eq!(bob.deliver("double", 3).await.unwrap().parse::<f64>().unwrap(), 6.0);
+    close(&server, &[&alice, &bob]).await;
+}
+
 #[tokio::test]
 async fn handlers_can_be_added_later_and_use_what_they_belong_to() {
     let domain = domain();

@@ -94,6 +94,8 @@ const joined = ({ name, uuid }: ClientIdentity) => console.log(name, uuid)
 server
   .on('connection', joined)
   .once('disconnection', ({ name }) => console.log(name.length))
+  .on('relistened', (path: string) => path)
+  .on('displaced', (path: string) => path)
   .addListener('dropped', ({ name, messages, bytes }: DroppedMessages) => name + messages + bytes)
   .prependListener('error', (error: Error) => console.error(error.message))
   .prependOnceListener('connection', joined)
@@ -102,7 +104,8 @@ server
   .setMaxListeners(server.getMaxListeners() + server.listenerCount('error'))
   .removeAllListeners('connection')
 server.listeners('connection').concat(server.rawListeners('connection'))
-const events: ('connection' | 'disconnection' | 'dropped' | 'error')[] = server.eventNames()
+const events: ('connection' | 'disconnection' | 'dropped' | 'relistened' | 'displaced' | 'error')[] =
+  server.eventNames()
 // @ts-expect-error: no such event
 server.on('arrival', joined)
 // @ts-expect-error: the listener gets an object

@@ -9,6 +9,13 @@ export interface ServerEvents {
    * piled up, or takes no messages as large as these.
    */
   dropped: [loss: DroppedMessages]
+  /** The file of its socket was removed, as cleaners of `/tmp` do, and has been made anew at `path`. */
+  relistened: [path: string]
+  /**
+   * Something else lies in the place of its socket, at `path`: that of a server of ipcio 0.6.2, which takes it away. Its
+   * clients stay, and no others come. Once the path is free again it listens there, and emits `relistened`.
+   */
+  displaced: [path: string]
   /** A handler threw where nobody waits for its answer. Without a listener it is an uncaught exception. */
   error: [error: Error]
 }

@@ -31,20 +31,78 @@ pub(super) struct Listener {
     lock: Option<Lock>,
 }
 
+/// What lies at the path of a listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Its own file.
+    Ours,
+    /// Nothing.
+    Vacant,
+    /// Something else.
+    Taken(Identity),
+}
+
 impl Listener {
     /// Listens at a path that a server before may have left behind. A live server is left alone, and so is
     /// everything that is not a socket of ours.
     pub(super) fn take_over(path: &Path, mode: u32) -> Result<Listener, Error> {
         let lock = Lock::acquire(path, || is_live(path))?;
-        let failed = |error: io::Error| Error::system(&error, &format!("listen on {}", path.display()));
-        let _former = Lock::former(path);
-        // Others see it when it is complete: it listens, and has its mode.
-        let hidden = lock.beside("new");
-        remove_if_there(&hidden).map_err(failed)?;
-        let mut listener = Listener::bind(&hidden, mode).map_err(failed)?;
-        put_in_place(&hidden, path, &lock)?;
+        let mut listener = Listener::bind_under(&lock, path, mode)?;
         listener.path = path.to_owned();
         listener.lock = Some(lock);
+        Ok(listener)
+    }
+
+    /// Listens at the path anew, after its file was removed. Gives the socket that listened until now, on which somebody may
+    /// still wait to be accepted.
+    ///
+    /// # Errors
+    /// As [`Listener::take_over`], and `EADDRINUSE` if its lock has been lost to another server.
+    pub(super) fn renew(&mut self, mode: u32) -> Result<Arc<UnixListener>, Error> {
+        let lock = self.lock.as_ref().filter(|lock| !lock.is_gone()).ok_or_else(|| in_use(&self.path))?;
+        let fresh = Listener::bind_under(lock, &self.path, mode)?;
+        self.identity = fresh.identity;
+        Ok(std::mem::replace(&mut self.socket, Arc::clone(&fresh.socket)))
+    }
+
+    /// Holds the lock again, if its file was removed and nobody else has made it since.
+    pub(super) fn renew_lock(&mut self) {
+        if self.lock.as_ref().is_some_and(Lock::is_gone)
+            && let Some(lock) = Lock::acquire_now(&self.path)
+        {
+            self.lock = Some(lock);
+        }
+    }
+
+    /// What lies at its path.
+    pub(super) fn place(&self) -> Place {
+        match Identity::at(&self.path) {
+            Ok(there) if there == self.identity => Place::Ours,
+            Ok(there) => Place::Taken(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Place::Vacant,
+            // There is nothing to be done about what can't be seen.
+            Err(_) => Place::Ours,
+        }
+    }
+
+    /// Whether what lies at its path in its place is a socket of ours that nobody listens on.
+    pub(super) fn may_replace(&self) -> bool {
+        self.path.symlink_metadata().is_ok_and(|found| check_removable(&self.path, &found).is_ok())
+    }
+
+    /// Its socket's file, and that of its lock.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        [Some(self.path.as_path()), self.lock.as_ref().map(Lock::path)].into_iter().flatten()
+    }
+
+    /// Listens under another name first: others see the socket when it listens and has its mode.
+    fn bind_under(lock: &Lock, path: &Path, mode: u32) -> Result<Listener, Error> {
+        let failed = |error: io::Error| Error::system(&error, &format!("listen on {}", path.display()));
+        let _former = Lock::former(path);
+        let hidden = lock.beside("new");
+        remove_if_there(&hidden).map_err(failed)?;
+        let listener = Listener::bind(&hidden, mode).map_err(failed)?;
+        put_in_place(&hidden, path, lock)?;
         Ok(listener)
     }
 
@@ -62,11 +120,16 @@ impl Listener {
         Ok(Listener { socket: Arc::new(socket.into()), path: path.to_owned(), identity, lock: None })
     }
 
-    /// Takes the socket's file away, if it is still this one's, and what kept other servers away.
-    pub(super) fn unlink(&self) {
+    /// Takes the socket's file away, if it is still this one's.
+    pub(super) fn unlink_socket(&self) {
         if Identity::at(&self.path).is_ok_and(|there| there == self.identity) {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+
+    /// Takes the socket's file away, if it is still this one's, and what kept other servers away.
+    pub(super) fn unlink(&self) {
+        self.unlink_socket();
         if let Some(lock) = &self.lock {
             lock.remove();
         }

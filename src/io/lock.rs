@@ -58,7 +58,7 @@ impl Lock {
     pub(super) fn acquire(socket: &Path, is_live: impl Fn() -> bool) -> Result<Lock, Error> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let path = own_folder(socket)?.join(format!("{}.lock", file_name(socket)));
+            let path = path_of_lock(socket)?;
             match Lock::try_acquire(&path) {
                 Ok(Some(lock)) => return Ok(lock),
                 Ok(None) => {}
@@ -78,6 +78,11 @@ impl Lock {
                 ));
             }
         }
+    }
+
+    /// The lock of the server whose socket lies at a path, if nobody holds it.
+    pub(super) fn acquire_now(socket: &Path) -> Option<Lock> {
+        Lock::try_acquire(&path_of_lock(socket).ok()?).ok()?
     }
 
     /// The lock under which servers of version 1.0.0 start. Whoever may not have it goes without: any user can hold it.
@@ -110,6 +115,19 @@ impl Lock {
     /// Whether its file lies where others look for it.
     pub(super) fn is_in_place(&self) -> bool {
         Identity::at(&self.path).is_ok_and(|there| there == self.identity)
+    }
+
+    /// Whether it was removed, so that others may hold one in its place.
+    pub(super) fn is_gone(&self) -> bool {
+        match Identity::at(&self.path) {
+            Ok(there) => there != self.identity,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Where its file lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A path of the holder's own, which only ends differently.
@@ -194,6 +212,10 @@ fn keep_others_out(folder: &Path, found: &Metadata) -> Result<(), Error> {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(Error::system(&error.into(), &format!("keep others out of {}", folder.display()))),
     }
+}
+
+fn path_of_lock(socket: &Path) -> Result<PathBuf, Error> {
+    Ok(own_folder(socket)?.join(format!("{}.lock", file_name(socket))))
 }
 
 fn is_folder_of_locks(folder: &Path) -> bool {

@@ -1,12 +1,15 @@
 //! Carries out what a state machine wants: sockets, reads and writes. It waits for nothing itself: its driver
 //! tells it what is ready, be that Node's event loop or tokio.
 
+mod guard;
 mod listener;
 mod lock;
+mod notices;
 mod socket;
 mod users;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::Error;
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Machine};
+use guard::{Finding, Guard};
 use listener::Listener;
 
 /// How many connections are accepted before others have their turn.
@@ -52,6 +56,10 @@ pub trait Registry {
     fn forget_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>);
     /// Watch no longer.
     fn forget_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>);
+    /// Watch for notices that files have changed, to call [`Io::files_changed`] then.
+    fn watch_files(&mut self, notices: &Arc<OwnedFd>) -> io::Result<()>;
+    /// Watch no longer.
+    fn forget_files(&mut self, notices: &Arc<OwnedFd>);
 }
 
 /// Whether more may be ready than was dealt with.
@@ -76,6 +84,8 @@ pub struct Io<M, R: Registry> {
     mode: u32,
     connections: FxHashMap<ConnectionId, Socket>,
     listeners: FxHashMap<ListenerId, Listener>,
+    /// What looks after the files of the server.
+    guard: Option<Guard>,
     /// Connections from which nothing has been read.
     unread: FxHashSet<ConnectionId>,
 }
@@ -102,6 +112,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
             mode,
             connections: FxHashMap::default(),
             listeners: FxHashMap::default(),
+            guard: None,
             unread: FxHashSet::default(),
         }
     }
@@ -120,8 +131,44 @@ impl<M: Machine, R: Registry> Io<M, R> {
         self.registry
             .watch_listener(id, &listener.socket)
             .map_err(|error| Error::system(&error, &format!("watch {}", path.display())))?;
+        let mut guard = Guard::new(id);
+        let can_watch = |notices| self.registry.watch_files(notices).is_ok();
+        if !guard.descriptor().is_some_and(can_watch) {
+            guard.do_without_notices();
+        }
+        guard.renewed(&listener, Instant::now());
+        self.guard = Some(guard);
         self.listeners.insert(id, listener);
         Ok(())
+    }
+
+    /// Whether something else lies in the place of the server's socket.
+    pub fn is_displaced(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_displaced)
+    }
+
+    /// There are notices of changed files.
+    pub fn files_changed(&mut self, now: Instant) {
+        if let Some(guard) = &mut self.guard {
+            guard.changed(now);
+        }
+    }
+
+    /// When [`Io::elapsed`] has to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        let look = self.guard.as_ref().and_then(Guard::look_at);
+        [self.machine.deadline(), look].into_iter().flatten().min()
+    }
+
+    /// The deadline may have passed: does what is due.
+    pub fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_due(self.machine.deadline()) {
+            self.machine.elapsed(now, events);
+        }
+        if is_due(self.guard.as_ref().and_then(Guard::look_at)) {
+            self.look_after_files(now, events);
+        }
     }
 
     /// Takes the files of all listening sockets away, when the process ends without closing them.
@@ -199,12 +246,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
     pub fn catch_up(&mut self, all: bool, buffer: &mut [u8], now: Instant, events: &mut dyn Events) {
         let listeners: Vec<ListenerId> = self.listeners.keys().copied().collect();
         for id in listeners {
-            for _ in 0..ACCEPTS_TO_EMPTY {
-                // Where none can be accepted, the listener's own notice leads to that again.
-                if !matches!(self.acceptable(id, now, events), Ok(Progress::More)) {
-                    break;
-                }
-            }
+            self.accept_all(id, now, events);
         }
         let ids: Vec<ConnectionId> = if all || self.connections.len() <= FEW {
             self.connections.keys().copied().collect()
@@ -255,6 +297,16 @@ impl<M: Machine, R: Registry> Io<M, R> {
         Ok(Progress::More)
     }
 
+    /// Accepts all who wait.
+    fn accept_all(&mut self, id: ListenerId, now: Instant, events: &mut dyn Events) {
+        for _ in 0..ACCEPTS_TO_EMPTY {
+            // Where none can be accepted, the listener's own notice leads to that again.
+            if !matches!(self.acceptable(id, now, events), Ok(Progress::More)) {
+                break;
+            }
+        }
+    }
+
     fn act(&mut self, action: Action, now: Instant, events: &mut dyn Events) {
         match action {
             Action::Connect { connection, path } => match socket::connect(&path) {
@@ -278,6 +330,11 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 }
             }
             Action::StopListening(id) => {
+                if let Some(guard) = self.guard.take_if(|guard| guard.listener == id)
+                    && let Some(notices) = guard.descriptor()
+                {
+                    self.registry.forget_files(notices);
+                }
                 if let Some(listener) = self.listeners.remove(&id) {
                     self.registry.forget_listener(id, &listener.socket);
                 }
@@ -288,6 +345,37 @@ impl<M: Machine, R: Registry> Io<M, R> {
                     self.registry.read_again(id);
                 }
             }
+        }
+    }
+
+    fn look_after_files(&mut self, now: Instant, events: &mut dyn Events) {
+        let Some(guard) = &mut self.guard else { return };
+        let Some(listener) = self.listeners.get_mut(&guard.listener) else { return };
+        match guard.look(listener, now) {
+            Finding::Nothing => {}
+            Finding::Displaced => self.machine.displaced(events),
+            Finding::Gone => self.listen_anew(now, events),
+        }
+    }
+
+    /// The file of the server's socket is gone: makes another one.
+    fn listen_anew(&mut self, now: Instant, events: &mut dyn Events) {
+        let Some(id) = self.guard.as_ref().map(|guard| guard.listener) else { return };
+        self.accept_all(id, now, events);
+        let (Some(guard), Some(listener)) = (&mut self.guard, self.listeners.get_mut(&id)) else { return };
+        match listener.renew(self.mode) {
+            Ok(former) => {
+                self.registry.forget_listener(id, &former);
+                if let Err(error) = self.registry.watch_listener(id, &listener.socket) {
+                    // Nobody would be accepted: the next look finds it gone.
+                    listener.unlink_socket();
+                    complain(guard.failed(now), &error);
+                    return;
+                }
+                guard.renewed(listener, now);
+                self.machine.relistened(events);
+            }
+            Err(error) => complain(guard.failed(now), &error),
         }
     }
 
@@ -338,5 +426,11 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 }
             }
         }
+    }
+}
+
+fn complain(is_news: bool, error: &dyn std::fmt::Display) {
+    if is_news {
+        tracing::warn!(target: "ipcio", "the server's socket was removed, and could not be made anew: {error}; will try again");
     }
 }

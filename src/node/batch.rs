@@ -41,6 +41,8 @@ enum Code {
     Drained = 11,
     Closed = 12,
     Dropped = 13,
+    Relistened = 14,
+    Displaced = 15,
 }
 
 /// Flags of a message.
@@ -237,6 +239,8 @@ impl Events for Batches {
                 batch.number(bytes as u64);
             }
             Event::Drained { session } => self.begin(Code::Drained).number(u64::from(session.0)),
+            Event::Relistened => drop(self.begin(Code::Relistened)),
+            Event::Displaced => drop(self.begin(Code::Displaced)),
             Event::Closed => self.begin(Code::Closed).closed = true,
         }
     }

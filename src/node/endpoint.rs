@@ -46,7 +46,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     pub(super) fn listen(&self, id: ListenerId, path: &Path) -> Result<(), Error> {
         match self {
             Endpoint::Loop(endpoint) => endpoint.with(|io, _| io.listen(id, path)),
-            Endpoint::Thread(endpoint) => endpoint.driver.with(|io, _, _| io.listen(id, path)),
+            Endpoint::Thread(endpoint) => endpoint.driver.step(|io, _, _| io.listen(id, path)),
         }
     }
 
@@ -105,7 +105,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     /// When the machine wants to be called; only the loop driver has to know.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Endpoint::Loop(endpoint) => endpoint.io.borrow().machine.deadline(),
+            Endpoint::Loop(endpoint) => endpoint.io.borrow().deadline(),
             Endpoint::Thread(_) => None,
         }
     }

@@ -13,7 +13,7 @@ use super::raw::{Callback, guard};
 use crate::client::Client;
 use crate::error::Error;
 use crate::io::Progress;
-use crate::machine::{ConnectionId, ListenerId, Machine};
+use crate::machine::{ConnectionId, ListenerId};
 use crate::protocol::frame::Kind;
 use crate::server::Server;
 
@@ -232,6 +232,10 @@ impl Instance {
         on_this_thread!(self, Ok(Progress::Drained), io, events => io.acceptable(id, now, events))
     }
 
+    pub(super) fn files_changed(&self, now: Instant) {
+        on_this_thread!(self, (), io, _events => io.files_changed(now));
+    }
+
     pub(super) fn watch_again(&self, socket: TargetSocket) {
         on_this_thread!(self, (), io, _events => io.registry().watch_again(socket));
     }
@@ -247,9 +251,7 @@ impl Instance {
             self.accept_again.set(None);
             self.watch_again(TargetSocket::Listener(id));
         }
-        on_this_thread!(self, (), io, events => if io.machine.deadline().is_some_and(|at| at <= now) {
-            io.machine.elapsed(now, events);
-        });
+        on_this_thread!(self, (), io, events => io.elapsed(now, events));
     }
 
     /// Takes the files of sockets away, since the process ends.

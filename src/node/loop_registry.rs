@@ -1,7 +1,7 @@
 //! The sockets of one instance under the loop driver.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub(super) struct LoopRegistry {
     instance: u32,
     connections: FxHashMap<ConnectionId, Watched>,
     listeners: FxHashMap<ListenerId, Watched>,
+    files: Option<Watched>,
     /// Connections that wait for room to write.
     blocked: FxHashSet<ConnectionId>,
     /// How long the instance allows to poll.
@@ -45,6 +46,7 @@ impl LoopRegistry {
             instance,
             connections: FxHashMap::default(),
             listeners: FxHashMap::default(),
+            files: None,
             blocked: FxHashSet::default(),
             busy_poll,
         }
@@ -67,6 +69,7 @@ impl LoopRegistry {
             }
             TargetSocket::Connection(id) => (self.connections.get(&id), Interest::READABLE),
             TargetSocket::Listener(id) => (self.listeners.get(&id), Interest::READABLE),
+            TargetSocket::Files => (self.files.as_ref(), Interest::READABLE),
         };
         if let Some(watched) = watched {
             // It fails only for a socket that is not watched, which nobody waits for.
@@ -126,6 +129,16 @@ impl Registry for LoopRegistry {
 
     fn forget_listener(&mut self, id: ListenerId, _: &Arc<UnixListener>) {
         let watched = self.listeners.remove(&id);
+        self.forget(watched);
+    }
+
+    fn watch_files(&mut self, notices: &Arc<OwnedFd>) -> io::Result<()> {
+        self.files = Some(self.watch(notices.as_raw_fd(), TargetSocket::Files)?);
+        Ok(())
+    }
+
+    fn forget_files(&mut self, _: &Arc<OwnedFd>) {
+        let watched = self.files.take();
         self.forget(watched);
     }
 }

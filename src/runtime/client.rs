@@ -352,6 +352,8 @@ impl Events for Recorder {
             | Event::SessionDisconnected { .. }
             | Event::SessionEnded { .. }
             | Event::Dropped { .. }
+            | Event::Relistened
+            | Event::Displaced
             | Event::Drained { .. } => {}
         }
     }

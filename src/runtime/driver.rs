@@ -128,7 +128,7 @@ impl<M: Machine> Shared<M> {
     fn step<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
         let mut state = self.lock();
         let result = state.step(f);
-        let deadline = state.io.machine.deadline();
+        let deadline = state.io.deadline();
         let is_sooner = deadline.is_some_and(|deadline| state.alarm.is_none_or(|alarm| deadline < alarm));
         // To move one that passes soon would cost more than it does, but a process that is idle by then stays so.
         let is_stale = || state.alarm.is_some_and(|alarm| alarm > Instant::now() + SOON);
@@ -143,11 +143,11 @@ impl<M: Machine> Shared<M> {
     fn look_at_the_clock(&self) -> Option<Instant> {
         let mut state = self.lock();
         state.step(|io, now, events| {
-            let Some(deadline) = io.machine.deadline().filter(|&deadline| deadline <= now) else { return };
+            let Some(deadline) = io.deadline().filter(|&deadline| deadline <= now) else { return };
             BUFFER.with_borrow_mut(|buffer| io.catch_up(now - deadline >= LATE, buffer, now, events));
-            io.machine.elapsed(now, events);
+            io.elapsed(now, events);
         });
-        state.alarm = state.io.machine.deadline();
+        state.alarm = state.io.deadline();
         state.alarm
     }
 }
@@ -178,6 +178,10 @@ impl<M: Machine + Send + 'static> Ready for Shared<M> {
 
     fn acceptable(&self, id: ListenerId) -> std::io::Result<Progress> {
         self.step(|io, now, events| io.acceptable(id, now, events))
+    }
+
+    fn files_changed(&self) {
+        self.step(|io, now, _| io.files_changed(now));
     }
 }
 

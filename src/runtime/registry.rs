@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub(super) trait Ready: Send + Sync {
     fn readable(&self, id: ConnectionId, ended: bool) -> Progress;
     fn writable(&self, id: ConnectionId);
     fn acceptable(&self, id: ListenerId) -> io::Result<Progress>;
+    fn files_changed(&self);
 }
 
 /// Watches sockets on tokio, with a task for each.
@@ -34,6 +35,7 @@ pub struct TokioRegistry {
     driver: Weak<dyn Ready>,
     connections: FxHashMap<ConnectionId, Connection>,
     listeners: FxHashMap<ListenerId, Watch>,
+    files: Option<Watch>,
 }
 
 /// As long as it lives, its task does.
@@ -51,7 +53,13 @@ struct Connection {
 
 impl TokioRegistry {
     pub(super) fn new(runtime: Handle, driver: Weak<dyn Ready>) -> TokioRegistry {
-        TokioRegistry { runtime, driver, connections: FxHashMap::default(), listeners: FxHashMap::default() }
+        TokioRegistry {
+            runtime,
+            driver,
+            connections: FxHashMap::default(),
+            listeners: FxHashMap::default(),
+            files: None,
+        }
     }
 
     #[allow(
@@ -106,6 +114,18 @@ impl Registry for TokioRegistry {
 
     fn forget_listener(&mut self, id: ListenerId, _: &Arc<UnixListener>) {
         self.listeners.remove(&id);
+    }
+
+    fn watch_files(&mut self, notices: &Arc<OwnedFd>) -> io::Result<()> {
+        let notices = self.register(notices.clone(), Interest::READABLE)?;
+        let (watch, forgotten) = oneshot::channel();
+        self.runtime.spawn(notice(notices, self.driver.clone(), forgotten));
+        self.files = Some(watch);
+        Ok(())
+    }
+
+    fn forget_files(&mut self, _: &Arc<OwnedFd>) {
+        self.files = None;
     }
 }
 
@@ -193,5 +213,18 @@ async fn accept(id: ListenerId, socket: AsyncFd<Arc<UnixListener>>, driver: Weak
                 () = tokio::time::sleep(ACCEPT_AGAIN_AFTER) => {}
             },
         }
+    }
+}
+
+async fn notice(notices: AsyncFd<Arc<OwnedFd>>, driver: Weak<dyn Ready>, mut forgotten: Forgotten) {
+    loop {
+        let ready = tokio::select! {
+            biased;
+            _ = &mut forgotten => return,
+            ready = notices.readable() => ready,
+        };
+        let (Ok(mut ready), Some(driver)) = (ready, driver.upgrade()) else { return };
+        driver.files_changed();
+        ready.clear_ready();
     }
 }

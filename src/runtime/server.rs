@@ -95,6 +95,12 @@ impl Server {
         self.shared.driver.with(|io, _, _| io.machine.is_started())
     }
 
+    /// Whether something else lies in the place of its socket, such as that of a server of ipcio 0.6.2. Then those who
+    /// are connected stay, and nobody else comes. A socket that was only removed is made anew.
+    pub fn is_displaced(&self) -> bool {
+        self.shared.driver.with(|io, _, _| io.is_displaced())
+    }
+
     /// Adds a handler for a command, as [`ServerBuilder::handler`] does. A handler that holds a clone of the
     /// server keeps it until it is closed.
     ///

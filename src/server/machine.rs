@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{Connection, Server, Timer};
 use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
+use crate::narration::narrate;
 
 impl Machine for Server {
     fn next_action(&mut self) -> Option<Action> {
@@ -32,6 +33,16 @@ impl Machine for Server {
         self.control.filter(|&control| control == listener)?;
         self.accept_control(connection, peer, now);
         Some(connection)
+    }
+
+    fn relistened(&mut self, events: &mut dyn Events) {
+        narrate!(self.verbose, "SERVER RELISTEN", self.options.domain.name(), "at {}", self.path().display());
+        events.event(Event::Relistened);
+    }
+
+    fn displaced(&mut self, events: &mut dyn Events) {
+        narrate!(self.verbose, "SERVER DISPLACED", self.options.domain.name(), "from {}", self.path().display());
+        events.event(Event::Displaced);
     }
 
     fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events) {

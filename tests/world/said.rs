@@ -35,6 +35,8 @@ pub(crate) enum Said {
         messages: u64,
     },
     Drained,
+    Relistened,
+    Displaced,
     Closed,
 }
 
@@ -59,6 +61,8 @@ impl From<Event<'_>> for Said {
             Event::SessionEnded { name, messages, .. } => Said::SessionEnded { name: name.into(), messages },
             Event::Dropped { name, messages, .. } => Said::Dropped { name: name.into(), messages },
             Event::Drained { .. } => Said::Drained,
+            Event::Relistened => Said::Relistened,
+            Event::Displaced => Said::Displaced,
             Event::Closed => Said::Closed,
         }
     }

@@ -92,6 +92,8 @@ pub(super) struct Target {
 pub(super) enum TargetSocket {
     Connection(ConnectionId),
     Listener(ListenerId),
+    /// Notices that a file of the server has changed.
+    Files,
 }
 
 /// What the selector says of a socket.
@@ -292,6 +294,10 @@ impl EventLoop {
             self.hot.set(Some(notice.token));
         }
         let progress = match socket {
+            TargetSocket::Files => {
+                instance.files_changed(now);
+                Progress::Drained
+            }
             TargetSocket::Connection(id) => self.read(instance, id, notice.ended, now),
             TargetSocket::Listener(id) => match instance.acceptable(id, now) {
                 Ok(progress) => progress,

@@ -1,0 +1,124 @@
+//! Looks after the files of a server, its socket and its lock, which anybody who cleans up may remove.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::listener::{Listener, Place};
+use super::lock::Identity;
+use super::notices::Notices;
+use crate::machine::ListenerId;
+
+/// How long after a change it looks: a server of 0.6.2 removes the socket that it finds before it puts its own there.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How often it looks where the system tells of no changes.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How often it asks whether somebody listens on the socket that is there instead.
+const QUESTION_PERIOD: Duration = Duration::from_secs(30);
+
+/// What looks after the files of one server.
+#[derive(Debug)]
+pub(super) struct Guard {
+    pub(super) listener: ListenerId,
+    notices: Option<Notices>,
+    look_at: Option<Instant>,
+    /// What lies in the socket's place, and when it was last found to be in use.
+    displaced_by: Option<(Identity, Instant)>,
+    has_complained: bool,
+}
+
+/// What is to be done about the socket's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    Nothing,
+    /// Make it anew.
+    Gone,
+    /// Say so: somebody else has the path.
+    Displaced,
+}
+
+impl Guard {
+    pub(super) fn new(id: ListenerId) -> Guard {
+        Guard { listener: id, notices: Notices::new(), look_at: None, displaced_by: None, has_complained: false }
+    }
+
+    /// When [`Guard::look`] is to be called.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Whether somebody else has the socket's path.
+    pub(super) fn is_displaced(&self) -> bool {
+        self.displaced_by.is_some()
+    }
+
+    /// What tells of changes, to be watched for something to read.
+    pub(super) fn descriptor(&self) -> Option<&Arc<OwnedFd>> {
+        self.notices.as_ref().map(Notices::descriptor)
+    }
+
+    /// Nothing tells of changes.
+    pub(super) fn do_without_notices(&mut self) {
+        self.notices = None;
+    }
+
+    /// Something has happened to one of the files.
+    pub(super) fn changed(&mut self, now: Instant) {
+        if let Some(notices) = &self.notices {
+            notices.drain();
+        }
+        let soon = now + GRACE;
+        self.look_at = Some(self.look_at.map_or(soon, |at| at.min(soon)));
+    }
+
+    /// Looks whether the files are there.
+    pub(super) fn look(&mut self, listener: &mut Listener, now: Instant) -> Finding {
+        listener.renew_lock();
+        // Before the look, so that nothing is missed in between.
+        self.watch(listener, now);
+        match listener.place() {
+            Place::Ours => {
+                self.displaced_by = None;
+                Finding::Nothing
+            }
+            Place::Vacant => Finding::Gone,
+            Place::Taken(by) => self.taken(by, listener, now),
+        }
+    }
+
+    /// The socket was made anew.
+    pub(super) fn renewed(&mut self, listener: &Listener, now: Instant) {
+        self.displaced_by = None;
+        self.has_complained = false;
+        self.watch(listener, now);
+        if listener.place() != Place::Ours {
+            self.changed(now);
+        }
+    }
+
+    /// The socket could not be made anew. Whether that is news.
+    pub(super) fn failed(&mut self, now: Instant) -> bool {
+        self.look_at = Some(now + PERIOD);
+        !std::mem::replace(&mut self.has_complained, true)
+    }
+
+    fn taken(&mut self, by: Identity, listener: &Listener, now: Instant) -> Finding {
+        self.look_at = Some(now + PERIOD);
+        let is_known = |&(known, asked): &(Identity, Instant)| known == by && now - asked < QUESTION_PERIOD;
+        if self.displaced_by.as_ref().is_some_and(is_known) {
+            return Finding::Nothing;
+        }
+        if listener.may_replace() {
+            return Finding::Gone;
+        }
+        let is_news = self.displaced_by.replace((by, now)).is_none();
+        if is_news { Finding::Displaced } else { Finding::Nothing }
+    }
+
+    fn watch(&mut self, listener: &Listener, now: Instant) {
+        let watched = self.notices.as_ref().is_some_and(|notices| listener.files().all(|path| notices.watch(path)));
+        self.look_at = if watched { None } else { Some(now + PERIOD) };
+    }
+}
