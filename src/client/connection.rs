@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::deliveries::{self, Deliveries};
 use super::legacy::Legacy;
+use super::retained::Retained;
 use super::{Client, Greeting, HANDSHAKE, State};
 use crate::error::{self, Code, Error};
 use crate::link::Link;
@@ -126,15 +127,21 @@ impl Client {
     /// Numbers everything anew for a server that knows nothing of this session.
     pub(super) fn restart(&mut self) {
         self.link.restart();
-        let deliveries = &self.deliveries;
-        self.link.outbox.put_back(deliveries.unanswered());
-        self.deliveries.put_back();
+        self.link.outbox.put_back(self.retained.frames());
+        self.retained.clear();
         // Answers belong to deliveries of the server before; nobody waits for them now.
         self.link.outbox.for_each_mut(|bytes| {
             if matches!(frame::kind_of(bytes), Kind::Response | Kind::Failure) {
                 frame::turn_into(bytes, Kind::Void);
             }
         });
+        self.find_deliveries();
+    }
+
+    /// Notes anew where the frames of deliveries stand.
+    fn find_deliveries(&mut self) {
+        let deliveries = &mut self.deliveries;
+        self.link.outbox.each_place(|bytes, place| deliveries.found(bytes, place));
     }
 
     pub(super) fn connected(&mut self, events: &mut dyn Events) {
@@ -165,6 +172,7 @@ impl Client {
             return;
         }
         self.link.outbox.shrink_void();
+        self.find_deliveries();
         for (request, size) in failed.into_iter().filter(|&(request, _)| request != 0) {
             let failure = error::too_large(size, limit).to_json();
             self.answer(request, Err(Payload::Json(&failure)), events);
@@ -262,6 +270,7 @@ impl Client {
         self.closing = None;
         self.link = Link::default();
         self.deliveries = Deliveries::default();
+        self.retained = Retained::default();
         self.uuid = None;
         self.dirty = false;
         self.acknowledge_at = None;

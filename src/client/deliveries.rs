@@ -1,69 +1,78 @@
 //! The deliveries that a client waits for.
 
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
-use rustc_hash::FxHashSet;
-
+use super::retained::{self, Retained};
 use crate::protocol::frame::{Flags, Frame, Kind};
+use crate::protocol::outbox;
 
-/// Marks a void frame whose one-way message was rejected: its promise is settled in its turn. It is never
-/// written, so it takes a bit that the wire does not use.
-pub(super) const REJECTED: Flags = Flags(128);
+/// Marks a void frame whose one-way message was rejected: its promise is settled in its turn.
+pub(super) const REJECTED: Flags = Flags::OWN;
 
-/// Deliveries without an answer.
+/// Deliveries without an answer, by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
-    waiting: FxHashSet<u64>,
-    /// The frames of those that the server has received: a server that has lost them is asked again. Numbers
-    /// grow, so this is the order in which they were sent.
-    received: BTreeMap<u64, Box<[u8]>>,
+    waiting: FxHashMap<u64, Place>,
+}
+
+/// Where the frame of a delivery is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// In the queue: the server has not received it, as far as is known.
+    Queued(outbox::Place),
+    /// The server has received it. One that has lost it is asked again.
+    Retained(retained::Place),
 }
 
 impl Deliveries {
-    pub(super) fn begin(&mut self, request: u64) {
-        self.waiting.insert(request);
+    pub(super) fn begin(&mut self, request: u64, place: outbox::Place) {
+        self.waiting.insert(request, Place::Queued(place));
     }
 
-    /// Whether somebody was waiting for it.
-    pub(super) fn answered(&mut self, request: u64) -> bool {
-        let waited = self.waiting.remove(&request);
-        if waited && !self.received.is_empty() {
-            self.received.remove(&request);
+    /// Nobody waits for it any more. Where its frame was, if somebody did.
+    pub(super) fn end(&mut self, request: u64, retained: &mut Retained) -> Option<Place> {
+        let place = self.waiting.remove(&request)?;
+        if let Place::Retained(place) = place {
+            retained.forget(place);
         }
-        waited
-    }
-
-    /// Whether somebody was waiting for it.
-    pub(super) fn cancel(&mut self, request: u64) -> bool {
-        self.answered(request)
+        Some(place)
     }
 
     /// The server has received this frame.
-    pub(super) fn acknowledged(&mut self, bytes: &[u8]) {
+    pub(super) fn acknowledged(&mut self, bytes: &[u8], retained: &mut Retained) {
         if let Ok(frame) = Frame::decode_trusted(bytes)
-            && matches!(frame.kind, Kind::Request | Kind::Discover)
-            && self.waiting.contains(&frame.id)
+            && is_asked(frame.kind)
+            && let Some(place) = self.waiting.get_mut(&frame.id)
         {
-            self.received.insert(frame.id, bytes.into());
+            *place = Place::Retained(retained.keep(bytes.into()));
         }
     }
 
-    /// The frames that a new server has to be asked again.
-    pub(super) fn unanswered(&self) -> impl Iterator<Item = &[u8]> {
-        self.received.values().map(|bytes| &bytes[..])
+    /// This frame stands in another place of the queue.
+    pub(super) fn moved(&mut self, request: u64, to: outbox::Place) {
+        if let Some(place) = self.waiting.get_mut(&request) {
+            *place = Place::Queued(to);
+        }
     }
 
-    /// The unanswered ones are in the queue again.
-    pub(super) fn put_back(&mut self) {
-        self.received.clear();
+    /// The same, if it is a delivery's frame.
+    pub(super) fn found(&mut self, bytes: &[u8], at: outbox::Place) {
+        if let Ok(frame) = Frame::decode_trusted(bytes)
+            && is_asked(frame.kind)
+        {
+            self.moved(frame.id, at);
+        }
     }
 
-    /// How many there are, and how many of them the server has received.
-    pub(super) fn outstanding(&self) -> (usize, usize) {
-        (self.waiting.len(), self.received.len())
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
+}
+
+fn is_asked(kind: Kind) -> bool {
+    matches!(kind, Kind::Request | Kind::Discover)
 }

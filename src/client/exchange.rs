@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, Outgoing, SERVER, State, deliveries, frame_flags};
+use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, Outgoing, SERVER, State, deliveries};
 use crate::error;
 use crate::link::Link;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload};
@@ -20,11 +20,15 @@ impl Client {
     /// Queues a message of the application's.
     pub(super) fn queue_message(&mut self, outgoing: &Outgoing<'_>, request: u64, payload: &[u8], flags: Flags) {
         let Outgoing { kind, name, command, .. } = *outgoing;
-        if request != 0 {
-            self.deliveries.begin(request);
-        }
         narrate!(self.verbose, "CLIENT SEND", command, "{kind:?} to {}", whom(name));
-        self.queue(&Frame { flags, name, command, payload, ..Frame::bare(kind, request) });
+        let frame = Frame { flags, name, command, payload, ..Frame::bare(kind, request) };
+        if request == 0 {
+            self.queue(&frame);
+        } else {
+            let place = self.link.outbox.place(&frame);
+            self.deliveries.begin(request, place);
+            self.dirty |= self.is_connected();
+        }
     }
 
     /// Tells the application what an acknowledgement settles.
@@ -33,14 +37,14 @@ impl Client {
         acknowledge: impl FnOnce(&mut Link, &mut dyn FnMut(&[u8])) -> Result<(), ProtocolError>,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
-        let deliveries = &mut self.deliveries;
+        let (deliveries, retained) = (&mut self.deliveries, &mut self.retained);
         let limit = self.limit;
         let mut count = 0;
         let result = acknowledge(&mut self.link, &mut |bytes| {
             let kind = frame::kind_of(bytes);
             if kind.is_one_way() {
                 count += 1;
-            } else if kind == Kind::Void && frame_flags(bytes).contains(deliveries::REJECTED) {
+            } else if kind == Kind::Void && frame::flags_of(bytes).contains(deliveries::REJECTED) {
                 if count > 0 {
                     events.event(Event::Settled { count: std::mem::take(&mut count) });
                 }
@@ -49,7 +53,7 @@ impl Client {
                 let error = error::too_large(usize::try_from(size).unwrap_or(usize::MAX), limit);
                 events.event(Event::Rejected { error });
             } else {
-                deliveries.acknowledged(bytes);
+                deliveries.acknowledged(bytes, retained);
             }
         });
         if count > 0 {
@@ -121,7 +125,7 @@ impl Client {
     }
 
     pub(super) fn answer(&mut self, request: u64, outcome: Result<Payload<'_>, Payload<'_>>, events: &mut dyn Events) {
-        if self.deliveries.answered(request) {
+        if self.deliveries.end(request, &mut self.retained).is_some() {
             events.event(Event::Answer { request, outcome });
         }
     }

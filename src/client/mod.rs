@@ -6,6 +6,7 @@ mod exchange;
 mod legacy;
 mod machine;
 mod outstanding;
+mod retained;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -18,14 +19,15 @@ use crate::error::{self, Code, Error};
 use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Events, Payload, SessionId};
 use crate::protocol::ProtocolError;
-use crate::protocol::frame::{self, Flags, Frame, Kind};
+use crate::protocol::frame::{Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self};
 use crate::protocol::splitter::Splitter;
 use crate::trust::Trust;
 
-use deliveries::Deliveries;
+use deliveries::{Deliveries, Place};
 use legacy::Legacy;
+use retained::Retained;
 
 /// The only session of a client: its server.
 pub const SERVER: SessionId = SessionId(0);
@@ -66,6 +68,7 @@ pub struct Client {
     state: State,
     link: Link,
     deliveries: Deliveries,
+    retained: Retained,
     session: String,
     /// The server of the last connection, and the id that it gave.
     server: Option<String>,
@@ -137,6 +140,7 @@ impl Client {
             state: State::Idle,
             link: Link::default(),
             deliveries: Deliveries::default(),
+            retained: Retained::default(),
             session: message::random_hex(),
             server: None,
             uuid: None,
@@ -268,23 +272,18 @@ impl Client {
 
     /// Nobody waits for the answer to a delivery any more. What has not been written is withdrawn.
     pub fn cancel(&mut self, request: u64) {
-        if !self.deliveries.cancel(request) {
-            return;
+        let Some(place) = self.deliveries.end(request, &mut self.retained) else { return };
+        if let Place::Queued(place) = place {
+            let deliveries = &mut self.deliveries;
+            if self.link.outbox.withdraw(place, |request, place| deliveries.moved(request, place)) {
+                return;
+            }
+            // Of what was written to a server before nobody knows how much has arrived.
+            if !self.is_connected() {
+                self.link.outbox.make_void(place);
+            }
         }
-        let mut withdrawn = false;
-        if !self.is_connected() {
-            self.link.outbox.for_each_mut(|bytes| {
-                let is_it =
-                    Frame::decode_trusted(bytes).is_ok_and(|frame| frame.kind == Kind::Request && frame.id == request);
-                if is_it && !frame_flags(bytes).intersects(Flags::REDELIVERED) {
-                    frame::turn_into(bytes, Kind::Void);
-                    withdrawn = true;
-                }
-            });
-        }
-        if !withdrawn {
-            self.queue(&Frame::bare(Kind::Cancel, request));
-        }
+        self.queue(&Frame::bare(Kind::Cancel, request));
     }
 
     /// Ends the connection, which is made anew after a while.
@@ -322,8 +321,4 @@ impl Client {
             self.stop(now, events);
         }
     }
-}
-
-fn frame_flags(bytes: &[u8]) -> Flags {
-    Flags(bytes.get(5).copied().unwrap_or_default())
 }

@@ -11,13 +11,12 @@ impl Client {
             State::Greeting(greeting) => greeting.text.len() - greeting.written,
             _ => 0,
         };
-        let (waiting, received) = self.deliveries.outstanding();
         let mut kept = vec![
             ("frames that go out", self.link.outbox.len() as usize),
             ("bytes that go out", self.link.outbox.size()),
             ("bytes of a handshake", text),
-            ("deliveries without an answer", waiting),
-            ("deliveries that the server has received", received),
+            ("deliveries without an answer", self.deliveries.len()),
+            ("bytes that the server has acknowledged", self.retained.size()),
             ("deliveries that no handler has answered", self.asked),
             ("actions", self.actions.len()),
         ];

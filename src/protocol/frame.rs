@@ -114,6 +114,8 @@ impl Flags {
     pub const BYTES: Flags = Flags(4);
     /// An extension block stands in front of the payload. Set where there is one, see [`Frame::extension`].
     pub const EXTENDED: Flags = Flags(8);
+    /// Says something to the owner of a queue alone, which is never written.
+    pub const OWN: Flags = Flags(128);
 
     /// Whether all of `other` is set.
     pub fn contains(self, other: Flags) -> bool {
@@ -336,6 +338,11 @@ pub fn payload_start(bytes: &[u8], version: u32) -> Option<usize> {
 /// The kind of the frame that `bytes` begin with, for frames that this side wrote.
 pub fn kind_of(bytes: &[u8]) -> Kind {
     bytes.get(4).and_then(|&byte| Kind::from_byte(byte).ok()).unwrap_or(Kind::Padding)
+}
+
+/// The flags of the frame that `bytes` begin with.
+pub fn flags_of(bytes: &[u8]) -> Flags {
+    Flags(bytes.get(5).copied().unwrap_or_default())
 }
 
 /// Sets flags of the frame that `bytes` begin with.

@@ -4,10 +4,16 @@
 //! front, so a message costs its text and a header, a batch is written with one call, and an acknowledgement
 //! moves a position. After a connection broke, the position of writing goes back.
 
+mod withdrawal;
+
 use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use super::ProtocolError;
 use super::frame::{self, Flags, Frame, Kind};
+
+pub use withdrawal::Place;
 
 /// Capacity of a chunk that many small frames share. A larger frame has a chunk of its own.
 const CHUNK: usize = 64 * 1024;
@@ -22,6 +28,10 @@ const KEPT_CHUNK: usize = 4 * 1024;
 #[derive(Debug, Default)]
 pub struct Outbox {
     chunks: VecDeque<Vec<u8>>,
+    /// Chunks that stood before the first one, ever.
+    passed: u64,
+    /// How many bytes of a chunk were withdrawn, by its number.
+    void: FxHashMap<u64, usize>,
     /// Where the first frame that is not acknowledged begins, in the first chunk.
     head: usize,
     /// Where writing goes on: an index into `chunks` and an offset there.
@@ -149,6 +159,7 @@ impl Outbox {
             first.drain(..self.head);
         }
         self.chunks.push_front(chunk);
+        self.passed = self.passed.wrapping_sub(1);
         self.head = 0;
         self.cursor = (0, 0);
     }
@@ -305,6 +316,10 @@ impl Outbox {
             self.clear();
         } else {
             self.chunks.pop_front();
+            if !self.void.is_empty() {
+                self.void.remove(&self.passed);
+            }
+            self.passed = self.passed.wrapping_add(1);
             self.head = 0;
             // A writer at the end of the chunk has moved on to the next already.
             self.cursor.0 = self.cursor.0.saturating_sub(1);
@@ -324,6 +339,7 @@ impl Outbox {
         self.cursor = (0, 0);
         self.bytes = 0;
         self.unwritten = 0;
+        self.void.clear();
     }
 }
 
@@ -335,7 +351,7 @@ mod tests {
         Frame { command: "c", payload, ..Frame::bare(Kind::Send, id) }
     }
 
-    fn write_all(outbox: &mut Outbox) -> Vec<u8> {
+    pub(super) fn write_all(outbox: &mut Outbox) -> Vec<u8> {
         let mut wire = Vec::new();
         while !outbox.is_written() {
             let step = outbox.unwritten().len().min(7);
@@ -345,7 +361,7 @@ mod tests {
         wire
     }
 
-    fn ids(mut wire: &[u8]) -> Vec<(u64, Kind, Flags)> {
+    pub(super) fn ids(mut wire: &[u8]) -> Vec<(u64, Kind, Flags)> {
         let mut found = Vec::new();
         while let Some(size) = frame::frame_size(wire) {
             let frame = Frame::decode(&wire[..size]).unwrap();

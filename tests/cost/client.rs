@@ -73,6 +73,14 @@ fn cancelling_what_the_server_has_received() {
 }
 
 #[test]
+fn cancelling_what_waits_for_a_server() {
+    does_not_grow("cancelling what waits", |outstanding| {
+        let mut sender = Sender::alone(Kind::Request, outstanding);
+        move |sample| sender.client.cancel(some(outstanding, sample))
+    });
+}
+
+#[test]
 fn sending_while_there_is_no_server() {
     does_not_grow("queueing", |outstanding| {
         let mut sender = Sender::alone(Kind::Emit, outstanding);

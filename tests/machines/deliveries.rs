@@ -163,3 +163,25 @@ fn the_deliveries_of_a_client_that_has_left_are_over_for_everybody() {
         assert!(closes_at_once(&mut world), "goodbye: {goodbye}");
     }
 }
+
+#[test]
+fn giving_up_costs_the_same_however_many_deliveries_are_outstanding_and_leaves_nothing() {
+    const COUNT: u64 = 100_000;
+    let mut world = World::new(1);
+    world.kill_server();
+    world.client("alice");
+    world.settle();
+    for request in 1..=COUNT {
+        world.push(0, Kind::Request, "", request, "1").unwrap();
+    }
+    // From both ends, so that it is neither the first nor the last that is found quickly.
+    for request in 1..COUNT {
+        let request = if request % 2 == 0 { request } else { COUNT - request };
+        world.clients[0].cancel(request);
+    }
+    let kept: usize = world.clients[0].outstanding().iter().map(|&(_, count)| count).sum();
+    assert!(kept < 100_000, "{:?}", world.clients[0].outstanding());
+    world.start_server();
+    world.wait(SECOND);
+    assert_eq!(messages(&world.take_server()), [("1", false)]);
+}
