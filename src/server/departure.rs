@@ -2,14 +2,11 @@
 
 use std::time::Instant;
 
-use super::parking::Parking;
 use super::session::{Session, Wire};
-use super::{Connection, RECONNECTS_WITHIN, Server, Timer, Timers};
+use super::{Connection, RECONNECTS_WITHIN, Server, Timer};
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
 use crate::narration::narrate;
 use crate::protocol::ProtocolError;
-use crate::protocol::channel::Channel;
-use crate::protocol::frame::{Frame, Kind};
 
 impl Server {
     /// Ends the connection of a client that does not follow the protocol.
@@ -37,16 +34,17 @@ impl Server {
                 self.timers.clear(until, Timer::Greeting(connection));
                 self.contenders.remove(&name, connection);
             }
-            Some(Connection::Frames { session, .. }) => self.session_lost(session, now, events),
+            Some(Connection::Frames { session, .. }) => {
+                self.session_lost(session, now, events);
+                self.looks_for(session);
+            }
             Some(Connection::Legacy(id)) => {
                 // Clients of protocol 1 can't resume: whoever comes back is new.
                 self.end_session(id, now, events);
             }
             Some(Connection::Parting(_)) | None => {}
         }
-        if self.closing {
-            self.close_step(false, now, events);
-        }
+        self.close_step(now, events);
     }
 
     /// A client's connection is gone; it may come back.
@@ -132,56 +130,6 @@ impl Server {
                 narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
                 self.end_session(id, now, events);
             }
-        }
-    }
-
-    /// Leaves every client that has received everything, or all of them.
-    pub(super) fn close_step(&mut self, force: bool, now: Instant, events: &mut dyn Events) {
-        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in ids {
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            match &session.wire {
-                Wire::Frames(connection) if session.is_settled() && self.relays.is_empty() && !force => {
-                    let connection = *connection;
-                    session.link.report();
-                    session.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
-                    let mut last = Channel::new(0);
-                    while !session.link.outbox.is_written() {
-                        let bytes = session.link.outbox.unwritten();
-                        last.text.extend_from_slice(bytes);
-                        let count = bytes.len();
-                        session.link.outbox.advance(count);
-                    }
-                    // The session ends here; its connection stays until the goodbye is written.
-                    self.connections.insert(connection, Connection::Parting(last));
-                    self.dirty.add(connection);
-                    session.wire = Wire::Lost { absent: now, expired: now };
-                    events.event(Event::SessionDisconnected { session: id });
-                    self.end_session(id, now, events);
-                }
-                Wire::Legacy(_) if !(force || session.is_settled() && self.relays.is_empty()) => {}
-                Wire::Frames(_) if !force => {}
-                _ => self.end_session(id, now, events),
-            }
-        }
-        let waiting: Vec<ConnectionId> = (self.connections.iter())
-            .filter(|(_, connection)| {
-                force
-                    || !matches!(connection, Connection::Parting(_) | Connection::Frames { .. } | Connection::Legacy(_))
-            })
-            .map(|(&connection, _)| connection)
-            .collect();
-        for connection in waiting {
-            self.connections.remove(&connection);
-            self.actions.push_back(Action::Close(connection));
-        }
-        self.contenders.clear();
-        if self.closing && self.sessions.is_empty() && self.connections.is_empty() {
-            self.closing = false;
-            self.timers = Timers::default();
-            self.relays.clear();
-            self.parking = Parking::default();
-            events.event(Event::Closed);
         }
     }
 }

@@ -89,7 +89,7 @@ impl Server {
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
-        if self.closing && session.refuses(frame.kind) {
+        if self.closing.is_some() && session.refuses(frame.kind) {
             return Ok(());
         }
         if is_passed_on(frame) {

@@ -70,9 +70,7 @@ impl Machine for Server {
             }
             Err(error) => self.fail(connection, &error, now, events),
         }
-        if self.closing {
-            self.close_step(false, now, events);
-        }
+        self.close_step_of(connection, now, events);
     }
 
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
@@ -82,6 +80,7 @@ impl Machine for Server {
 
     fn settle(&mut self, now: Instant, events: &mut dyn Events) {
         self.drop_slow_consumers(now, events);
+        self.close_step(now, events);
         if let Some(at) = self.unfinished.alarm(now) {
             self.timers.set(at, Timer::Unfinished);
         }
@@ -151,15 +150,14 @@ impl Machine for Server {
             }
             None => {}
         }
-        if self.closing {
-            self.close_step(false, now, events);
-        }
+        self.close_step_of(connection, now, events);
     }
 
     fn handled(&mut self, id: SessionId, receipt: Receipt, _: Instant) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.link.handled(receipt);
             self.report_due(id);
+            self.looks_for(id);
         }
     }
 
@@ -181,7 +179,7 @@ impl Machine for Server {
                 Timer::Expired(id) => self.end_session(id, now, events),
                 Timer::Parked => self.give_up_parked(),
                 Timer::Unfinished => self.end_stalled(now, events),
-                Timer::Close => self.close_step(true, now, events),
+                Timer::Close => self.close_now(now, events),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a server does: take connections, call handlers, pass messages between clients, and keep what a
 //! client has not received. A state machine without I/O.
 
+mod closing;
 mod contenders;
 mod departure;
 mod greeting;
@@ -34,6 +35,7 @@ use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self, Hello};
 use crate::trust::Trust;
 
+use closing::Closing;
 use contenders::Contenders;
 use outgoing::Dropped;
 use parking::Parking;
@@ -113,7 +115,7 @@ pub struct Server {
     overflowing: BTreeSet<SessionId>,
     /// Messages that were larger than their receivers take, and nobody has been told of.
     dropped: BTreeMap<SessionId, Dropped>,
-    closing: bool,
+    closing: Option<Closing>,
 }
 
 /// A connection by what is known of it.
@@ -166,7 +168,7 @@ impl Server {
             relayed: false,
             overflowing: BTreeSet::new(),
             dropped: BTreeMap::new(),
-            closing: false,
+            closing: None,
         }
     }
 
@@ -187,7 +189,7 @@ impl Server {
 
     /// Whether [`Server::close`] was called and is not complete.
     pub fn is_closing(&self) -> bool {
-        self.closing
+        self.closing.is_some()
     }
 
     /// Starts. The driver has to listen at [`Server::path`] under the name that is returned, and to call
@@ -196,7 +198,7 @@ impl Server {
     /// # Errors
     /// [`Code::AlreadyStarted`].
     pub fn start(&mut self, now: Instant) -> Result<ListenerId, Error> {
-        if self.is_started() || self.closing {
+        if self.is_started() || self.is_closing() {
             return Err(Error::new(
                 Code::AlreadyStarted,
                 "The server is started already; close() it and wait before starting it anew.",
@@ -298,6 +300,7 @@ impl Server {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.asked = session.asked.saturating_sub(1);
         }
+        self.looks_for(id);
         self.answer(id, &Frame { flags, payload, ..Frame::bare(kind, request) });
     }
 
@@ -328,19 +331,6 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&id) else { return true };
         session.blocked |= session.link.outbox.unwritten_size() > HIGH_WATER_MARK;
         session.blocked
-    }
-
-    /// Stops: takes no more connections, and leaves each client once it has received what waits for it.
-    /// Complete with [`Event::Closed`].
-    ///
-    /// [`Event::Closed`]: crate::machine::Event::Closed
-    pub fn close(&mut self, now: Instant, events: &mut dyn Events) {
-        let Some(control) = self.control.take() else { return };
-        narrate!(self.verbose, "SERVER CLOSE", self.options.domain.name(), "{} clients", self.sessions.len());
-        self.actions.push_back(Action::StopListening(control));
-        self.closing = true;
-        self.timers.set(now + self.options.close_timeout, Timer::Close);
-        self.close_step(false, now, events);
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod acknowledgements;
 mod closing;
+mod cost;
 mod deliveries;
 mod limits;
 mod messages;
