@@ -75,7 +75,13 @@ impl Events for Known {
 impl Place {
     fn new(input: &mut Input<'_>) -> Place {
         let slow = [100, 2_000, 1 << 20][input.below(3)];
-        let options = Options { slow_consumer_limit: slow, max_clients: 2 + input.below(4), ..server_options() };
+        let options = Options {
+            slow_consumer_limit: slow,
+            max_clients: 2 + input.below(4),
+            unfinished_limit: [100, 100_000, 1 << 20][input.below(3)],
+            max_deliveries: 1 + input.below(8),
+            ..server_options()
+        };
         let mut server = Server::new(options);
         server.commands().add(&[COMMANDS[0].into()]).expect("it has none");
         let now = Instant::now();
@@ -186,6 +192,9 @@ impl Place {
     fn receive(&mut self, input: &mut Input<'_>, bytes: &[u8]) {
         let Some(connection) = self.any_connection(input) else { return };
         for piece in in_pieces(bytes, input.byte()) {
+            if !self.server.may_read(connection) {
+                return;
+            }
             self.server.received(connection, piece, self.now, &mut self.known);
             self.carry_out();
             if !self.connections.contains(&connection) {

@@ -11,6 +11,7 @@ impl Server {
         let sessions = || self.sessions.values();
         let connections = |is_one: fn(&Connection) -> bool| self.connections.values().filter(|one| is_one(one)).count();
         let away = sessions().filter(|session| matches!(session.wire, Wire::Lost { .. })).count();
+        let (begun, waiting) = self.unfinished.outstanding();
         let mut kept = vec![
             ("frames that go out", sessions().map(|session| session.link.outbox.len() as usize).sum()),
             ("bytes that go out", sessions().map(|session| session.link.outbox.size()).sum()),
@@ -26,6 +27,8 @@ impl Server {
                 connections(|one| matches!(one, Connection::Greeting { .. })),
             ),
             ("connections that are ending", connections(|one| matches!(one, Connection::Parting(_)))),
+            ("bytes of messages that have begun", begun),
+            ("connections that wait to be read", waiting),
             ("connections that want a name", self.contenders.len()),
             ("private sockets", self.listeners.len()),
             ("acknowledgements that are due", self.reports.len()),

@@ -130,6 +130,11 @@ impl Unfinished {
         self.changed(actions);
     }
 
+    /// Bytes that have arrived, and connections that wait.
+    pub(super) fn outstanding(&self) -> (usize, usize) {
+        (self.total, self.waiting.len())
+    }
+
     /// A connection has ended.
     pub(super) fn forget(&mut self, connection: ConnectionId, actions: &mut VecDeque<Action>) {
         if self.messages.is_empty() && self.waiting.is_empty() {

@@ -48,6 +48,8 @@ pub(crate) struct Play {
     pub(super) strangers: Vec<usize>,
     /// Whether messages may be dropped that are sent again later, behind others that were sent after them.
     pub(crate) drops: bool,
+    /// Whether some messages are large.
+    pub(crate) large: bool,
     /// Whether nobody sends for now.
     pub(super) quiet: bool,
     pub(super) server_has_closed: bool,
@@ -91,6 +93,7 @@ impl Play {
             old: OldClient::default(),
             strangers: Vec::new(),
             drops: false,
+            large: false,
             quiet: false,
             server_has_closed: false,
             next: 0,
@@ -160,7 +163,8 @@ impl Play {
     /// A number that no other message has, and what it says.
     pub(super) fn next_message(&mut self) -> (u64, String) {
         self.next += 1;
-        let padding = "x".repeat(self.world.random.below(60) * self.world.random.below(60));
+        let large = if self.large && self.world.random.one_in(20) { 60 } else { 1 };
+        let padding = "x".repeat(self.world.random.below(60) * self.world.random.below(60) * large);
         (self.next, format!("[{},\"{padding}\"]", self.next))
     }
 

@@ -377,9 +377,9 @@ impl World {
         loop {
             let Some(connection) = self.pipes[pipe].connection(side) else { return };
             let Some(machine) = self.machine(side) else { return };
-            let bytes = machine.unwritten(connection).to_vec();
+            let waiting = machine.unwritten(connection).len();
             let stream = self.pipes[pipe].stream_from(side);
-            if bytes.is_empty() || stream.blocked || stream.deaf || stream.ended {
+            if waiting == 0 || stream.blocked || stream.deaf || stream.ended {
                 return;
             }
             let room = if stream.full { 0 } else { capacity.saturating_sub(stream.bytes.len()) };
@@ -387,8 +387,10 @@ impl World {
                 stream.blocked = true;
                 return;
             }
-            let count = room.min(bytes.len());
-            stream.bytes.extend_from_slice(&bytes[..count]);
+            let count = room.min(waiting);
+            let Some(machine) = self.machine(side) else { return };
+            let bytes = machine.unwritten(connection)[..count].to_vec();
+            self.pipes[pipe].stream_from(side).bytes.extend_from_slice(&bytes);
             self.call_only(side, |machine, now, mut events| machine.written(connection, count, now, &mut events));
             if side == Side::Server && self.dies() {
                 return;

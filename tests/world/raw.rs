@@ -55,6 +55,9 @@ impl World {
     pub(crate) fn carry_raw(&mut self, raw: usize, count: usize) {
         let stream = &mut self.raws[raw];
         let Some(connection) = stream.connection else { return };
+        if self.server.as_mut().is_some_and(|server| !server.may_read(connection)) {
+            return;
+        }
         let bytes: Vec<u8> = stream.to_server.drain(..count.min(stream.to_server.len())).collect();
         if !bytes.is_empty() {
             self.call(Side::Server, |server, now, mut events| server.received(connection, &bytes, now, &mut events));
