@@ -53,6 +53,7 @@ impl Server {
         let absent = now + RECONNECTS_WITHIN.min(self.options.resume_timeout);
         let expired = now + self.options.resume_timeout;
         session.wire = Wire::Lost { absent, expired };
+        self.discovered = None;
         session.blocked = false;
         self.timers.set(absent, Timer::Absent(id));
         self.timers.set(expired, Timer::Expired(id));
@@ -86,6 +87,7 @@ impl Server {
 
     pub(super) fn remove_session(&mut self, id: SessionId, events: &mut dyn Events) -> Option<Session> {
         let session = self.sessions.remove(&id)?;
+        self.discovered = None;
         for connection in session.connections() {
             if self.connections.remove(&connection).is_some() {
                 self.actions.push_back(Action::Close(connection));

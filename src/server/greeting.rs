@@ -297,6 +297,7 @@ impl Server {
     }
 
     fn session_connected(&mut self, id: SessionId, events: &mut dyn Events) {
+        self.discovered = None;
         let Some(session) = self.sessions.get(&id) else { return };
         narrate!(self.verbose, "SERVER CONNECT", session.name, "as {}", session.uuid);
         events.event(Event::SessionConnected { session: id, name: &session.name, uuid: &session.uuid });

@@ -1,5 +1,6 @@
 //! What a server does with what comes in.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Connection, Server, Timer};
@@ -9,6 +10,9 @@ use crate::narration::narrate;
 use crate::protocol::frame::{Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
 use crate::protocol::{Partial, ProtocolError};
+
+/// An answer to `discover` up to this size is kept for the next one, in bytes.
+const KEPT: usize = 1024 * 1024;
 
 impl Server {
     pub(super) fn read(
@@ -74,7 +78,8 @@ impl Server {
     ) -> Result<(), ProtocolError> {
         while let Some(whole) = inbox.next(&mut bytes)? {
             self.frame(id, &whole.decode()?, now, events)?;
-            if !self.connections.contains_key(&connection) {
+            // Nor is one that asks for more than it reads heard to the end: it will be dropped.
+            if !self.connections.contains_key(&connection) || self.overflowing.contains(&id) {
                 break;
             }
         }
@@ -152,7 +157,10 @@ impl Server {
     }
 
     /// Who is there, and what the server handles, as JSON.
-    pub(super) fn discovered(&self) -> Vec<u8> {
+    pub(super) fn discovered(&mut self) -> Arc<Vec<u8>> {
+        if let Some(found) = &self.discovered {
+            return Arc::clone(found);
+        }
         #[derive(serde::Serialize)]
         struct Discovered<'a> {
             clients: Vec<&'a str>,
@@ -162,7 +170,10 @@ impl Server {
         connected.sort_unstable_by_key(|&(id, _)| *id);
         let clients = connected.into_iter().map(|(_, session)| session.name.as_str()).collect();
         // A struct of strings has no way to fail.
-        serde_json::to_vec(&Discovered { clients, command_handlers: self.commands.names() }).unwrap_or_default()
+        let found = serde_json::to_vec(&Discovered { clients, command_handlers: self.commands.names() });
+        let found = Arc::new(found.unwrap_or_default());
+        self.discovered = (found.len() <= KEPT).then(|| Arc::clone(&found));
+        found
     }
 }
 

@@ -19,6 +19,7 @@ mod unfinished;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -116,6 +117,8 @@ pub struct Server {
     /// Messages that were larger than their receivers take, and nobody has been told of.
     dropped: BTreeMap<SessionId, Dropped>,
     closing: Option<Closing>,
+    /// The answer to `discover`, as long as it stays the same.
+    discovered: Option<Arc<Vec<u8>>>,
 }
 
 /// A connection by what is known of it.
@@ -169,11 +172,13 @@ impl Server {
             overflowing: BTreeSet::new(),
             dropped: BTreeMap::new(),
             closing: None,
+            discovered: None,
         }
     }
 
     /// The commands that it handles.
     pub fn commands(&mut self) -> &mut Commands {
+        self.discovered = None;
         &mut self.commands
     }
 

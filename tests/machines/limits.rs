@@ -106,3 +106,48 @@ fn a_client_asks_no_more_than_it_may_until_some_is_answered_given_up_or_lost() {
     world.send(0, Kind::Request, "bob", 9, "1");
     assert_eq!(failures(&world.take(0)), []);
 }
+
+#[test]
+fn whoever_asks_without_reading_is_dropped_before_the_answers_are_many() {
+    let mut world = with_server(server::Options { slow_consumer_limit: 5_000, ..server_options() });
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].to_client.full = true;
+    for request in 1..=1_000 {
+        world.push(1, Kind::Discover, "", request, "").unwrap();
+    }
+    world.flush(Side::Client(1));
+    world.settle();
+    let said = world.take_server();
+    let ended = said.iter().find_map(|said| match said {
+        Said::SessionEnded { messages, .. } => Some(*messages),
+        _ => None,
+    });
+    assert!(ended.is_some_and(|messages| messages < 100), "{said:?}");
+}
+
+#[test]
+fn discover_tells_who_is_there_now() {
+    let mut world = alice_and_bob();
+    let mut asked = 0;
+    let mut found = |world: &mut World| {
+        asked += 1;
+        world.send(0, Kind::Discover, "", asked, "");
+        let said = world.take(0);
+        let [Said::Answer { outcome: Ok(answer), .. }] = &said[..] else { panic!("{said:?}") };
+        let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+        [&answer["clients"], &answer["command_handlers"]].map(ToString::to_string)
+    };
+    let none = format!("[{COMMAND:?}]");
+    for _ in 0..2 {
+        assert_eq!(found(&mut world), [r#"["alice","bob"]"#, &none]);
+    }
+    world.client("carol");
+    world.settle();
+    assert_eq!(found(&mut world), [r#"["alice","bob","carol"]"#, &none]);
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].leave(Side::Client(1));
+    world.settle();
+    assert_eq!(found(&mut world), [r#"["alice","carol"]"#, &none]);
+    world.server().commands().add(&["more".into()]).unwrap();
+    assert_eq!(found(&mut world), [r#"["alice","carol"]"#, &format!("[{COMMAND:?},\"more\"]")]);
+}
