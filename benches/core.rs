@@ -131,6 +131,7 @@ fn options() -> Options {
         trust: Trust { own: 1, others: Others::These(Vec::new()) },
         limit: LIMIT,
         max_clients: 100,
+        away_limit: 1 << 30,
         handshake_timeout: Duration::from_secs(10),
         slow_consumer_limit: 1 << 30,
         unfinished_limit: 1 << 30,

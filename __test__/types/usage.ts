@@ -33,6 +33,7 @@ const serverOptions: Required<ServerOptions> = {
   maxClients: 10,
   handshakeTimeout: 1000,
   slowConsumerLimit: 2 ** 20,
+  awayLimit: 2 ** 20,
   unfinishedLimit: 2 ** 20,
   maxDeliveries: 1000,
   resumeTimeout: 1000,

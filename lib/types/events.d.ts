@@ -5,8 +5,8 @@ export interface ServerEvents {
   /** A client is gone: it was closed, its process ended, or its connection broke. */
   disconnection: [client: ClientIdentity]
   /**
-   * Messages were given up: the client did not return within `resumeTimeout`, did not read while `slowConsumerLimit` bytes
-   * piled up, or takes no messages as large as these.
+   * Messages were given up: the client did not return within `resumeTimeout`, or had to make room (`awayLimit`,
+   * `maxClients`); it did not read while `slowConsumerLimit` bytes piled up, or takes no messages as large as these.
    */
   dropped: [loss: DroppedMessages]
   /** The file of its socket was removed, as cleaners of `/tmp` do, and has been made anew at `path`. */

@@ -36,7 +36,11 @@ export interface CommonOptions {
 export interface ServerOptions extends CommonOptions {
   /** The permissions of the socket's file. Default: `0o600`, our own user only. */
   mode?: number
-  /** How many clients may be connected at once. Default: `65536`. */
+  /**
+   * How many clients there may be, connected and away together. A client that is away gives its place up to one that
+   * comes: first those for which nothing waits, then the others, with the event `dropped`, the one that has been away
+   * longest first. Where all are connected, others have to wait. Default: `65536`.
+   */
   maxClients?: number
   /** How long a connection may take to say who it is, in milliseconds. Default: `10000`. */
   handshakeTimeout?: number
@@ -58,6 +62,12 @@ export interface ServerOptions extends CommonOptions {
    * ones reject with `ERR_IPC_TOO_MANY_DELIVERIES`. Default: `262144`.
    */
   maxDeliveries?: number
+  /**
+   * How much may be kept for all clients together that are away, in bytes: messages, of which a broadcast counts once,
+   * names and ids. Beyond it, the client for which the most has waited for the longest time is given up, with the event
+   * `dropped`. `0` keeps nothing: whoever loses its connection begins anew. Default: `536870912` (512 MiB).
+   */
+  awayLimit?: number
   /**
    * How long what waits for a client is kept after its connection broke, in milliseconds.
    * Default: `60000`.

@@ -42,6 +42,7 @@ pub struct Options {
     pub slow_consumer_limit: f64,
     pub unfinished_limit: f64,
     pub max_deliveries: f64,
+    pub away_limit: f64,
     pub resume_timeout: f64,
     pub close_timeout: f64,
     /// In microseconds.
@@ -74,6 +75,7 @@ impl NativeServer {
             slow_consumer_limit: options.slow_consumer_limit as usize,
             unfinished_limit: options.unfinished_limit as usize,
             max_deliveries: options.max_deliveries as usize,
+            away_limit: options.away_limit as usize,
             resume_timeout: milliseconds(options.resume_timeout),
             close_timeout: milliseconds(options.close_timeout),
             parses_texts: true,

@@ -4,6 +4,7 @@
 //! around JSON text. All begin with the same handshake; `docs/protocol.md` describes them.
 
 pub mod channel;
+pub mod chunk;
 pub mod frame;
 pub mod inbox;
 pub mod json;

@@ -7,10 +7,12 @@
 mod withdrawal;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::ProtocolError;
+use super::chunk::{Chunk, Position, Shared};
 use super::frame::{self, Flags, Frame, Kind};
 
 pub use withdrawal::Place;
@@ -24,10 +26,13 @@ const FIRST_CHUNK: usize = 1024;
 /// An emptied chunk above this capacity is given back.
 const KEPT_CHUNK: usize = 4 * 1024;
 
+/// Shared frames of fewer bytes are copied: each piece is written by itself.
+const WORTH_SHARING: usize = 4 * 1024;
+
 /// A queue of frames for one peer, with what was written and what was acknowledged.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    chunks: VecDeque<Vec<u8>>,
+    chunks: VecDeque<Chunk>,
     /// Chunks that stood before the first one, ever.
     passed: u64,
     /// How many bytes of a chunk were withdrawn, by its number.
@@ -56,6 +61,36 @@ impl Outbox {
     pub fn push_encoded(&mut self, bytes: &[u8]) {
         self.tail(bytes.len()).extend_from_slice(bytes);
         self.grown(bytes.len(), frame::kind_of(bytes));
+    }
+
+    /// Appends encoded frames, all of them sequenced, that other queues hold too.
+    pub fn push_shared(&mut self, shared: &Arc<Shared>) {
+        let bytes = shared.bytes();
+        if bytes.len() < WORTH_SHARING {
+            self.tail(bytes.len()).extend_from_slice(bytes);
+        } else {
+            self.append(Chunk::Shared(Arc::clone(shared)));
+        }
+        self.grown_shared(shared);
+    }
+
+    /// Notes that what stands in a log between two positions belongs here. It is not counted and not written:
+    /// [`Outbox::fill`] has to be called first.
+    pub fn push_gap(&mut self, from: Position, to: Position) {
+        self.append(Chunk::Gap(from, to));
+    }
+
+    /// Puts what `read` finds in the log wherever there is a gap.
+    pub fn fill(&mut self, mut read: impl FnMut(Position, Position, &mut dyn FnMut(&Arc<Shared>))) {
+        let Some(first) = self.chunks.iter().position(|chunk| matches!(chunk, Chunk::Gap(..))) else { return };
+        let rest = self.chunks.split_off(first);
+        for chunk in rest {
+            match chunk {
+                // The writer stands at the first of them, or before.
+                Chunk::Gap(from, to) => read(from, to, &mut |shared| self.push_piece(shared, first)),
+                chunk => self.chunks.push_back(chunk),
+            }
+        }
     }
 
     /// The next bytes to write, in one piece; empty when everything has been written.
@@ -156,27 +191,31 @@ impl Outbox {
         self.bytes += chunk.len();
         self.unwritten = self.bytes;
         if let Some(first) = self.chunks.front_mut() {
-            first.drain(..self.head);
+            first.own().drain(..self.head);
         }
-        self.chunks.push_front(chunk);
+        self.chunks.push_front(Chunk::Own(chunk));
         self.passed = self.passed.wrapping_sub(1);
         self.head = 0;
         self.cursor = (0, 0);
     }
 
-    /// Calls `each` with every frame in the queue, which may change its kind and flags but not its size.
+    /// Calls `each` with every frame in the queue but those that other queues hold too. It may change a frame's kind and
+    /// flags but not its size.
     pub fn for_each_mut(&mut self, mut each: impl FnMut(&mut [u8])) {
         let mut offset = self.head;
         for chunk in &mut self.chunks {
-            while let Some(size) = frame::frame_size(&chunk[offset..]) {
-                each(&mut chunk[offset..offset + size]);
-                offset += size;
+            if let Chunk::Own(chunk) = chunk {
+                while let Some(size) = frame::frame_size(&chunk[offset..]) {
+                    each(&mut chunk[offset..offset + size]);
+                    offset += size;
+                }
             }
             offset = 0;
         }
     }
 
-    /// Takes every frame for which `keep` is false out of the queue. Only right after [`restart`](Self::restart).
+    /// Takes every frame for which `keep` is false out of the queue, but none that other queues hold too. Only right after
+    /// [`restart`](Self::restart).
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) {
         self.rebuild(|bytes, outbox| {
             if keep(bytes) {
@@ -199,6 +238,12 @@ impl Outbox {
 
     /// Takes the extension blocks out of all frames. Only right after [`restart`](Self::restart).
     pub fn cut_extensions(&mut self) {
+        let has_some = |bytes: &[u8]| Frame::decode_trusted(bytes).is_ok_and(|frame| !frame.extension.is_empty());
+        for chunk in self.chunks.iter_mut().filter(|chunk| matches!(chunk, Chunk::Shared(_))) {
+            if frames(chunk).any(has_some) {
+                chunk.own();
+            }
+        }
         self.rebuild(|bytes, outbox| match Frame::decode_trusted(bytes) {
             Ok(frame) if !frame.extension.is_empty() => outbox.push(&Frame { extension: b"", ..frame }),
             _ => outbox.push_encoded(bytes),
@@ -210,6 +255,12 @@ impl Outbox {
         self.acknowledged = old.acknowledged;
         let mut offset = old.head;
         for chunk in &old.chunks {
+            if let Chunk::Shared(shared) = chunk
+                && offset == 0
+            {
+                self.push_shared(shared);
+                continue;
+            }
             while let Some(size) = frame::frame_size(&chunk[offset..]) {
                 each(&chunk[offset..offset + size], self);
                 offset += size;
@@ -238,12 +289,33 @@ impl Outbox {
         self.bytes - self.unwritten
     }
 
+    /// Bytes that wait, written or not, where of what several queues hold each takes its part.
+    pub fn share(&self) -> usize {
+        let others = |chunk: &Chunk| match chunk {
+            Chunk::Shared(shared) => chunk.len() - chunk.len() / Arc::strong_count(shared),
+            _ => 0,
+        };
+        self.bytes.saturating_sub(self.chunks.iter().map(others).sum())
+    }
+
+    /// Gives back memory that an empty queue keeps for the frames to come.
+    pub fn shrink(&mut self) {
+        if self.bytes == 0 {
+            self.chunks.clear();
+            self.clear();
+        }
+    }
+
     /// Marks the frames that were written whole: their receiver may have seen them.
     pub fn mark_written(&mut self) {
         let (cursor_chunk, cursor_offset) = self.cursor;
         let mut offset = self.head;
         for (index, chunk) in self.chunks.iter_mut().enumerate().take(cursor_chunk + 1) {
             let end = if index == cursor_chunk { cursor_offset } else { chunk.len() };
+            if offset >= end {
+                break;
+            }
+            let chunk = chunk.own();
             while let Some(size) = frame::frame_size(&chunk[offset..]) {
                 if offset + size > end {
                     break;
@@ -267,25 +339,58 @@ impl Outbox {
     }
 
     fn tail(&mut self, size: usize) -> &mut Vec<u8> {
-        let fits = self.chunks.back().is_some_and(|chunk| chunk.capacity() - chunk.len() >= size);
-        if !fits {
-            let last = self.chunks.back().map_or(0, Vec::capacity);
-            let capacity = (last * 4).clamp(FIRST_CHUNK, CHUNK).max(size);
-            // One that was emptied and is too small now would stand in front of the frames to come.
-            if self.chunks.back().is_some_and(Vec::is_empty) {
-                self.chunks.pop_back();
-            }
-            // The writer stands at the end of the last chunk: it goes on in the new one.
-            if self.chunks.is_empty() {
-                self.head = 0;
-                self.cursor = (0, 0);
-            } else if self.cursor == (self.chunks.len() - 1, self.chunks[self.chunks.len() - 1].len()) {
-                self.cursor = (self.chunks.len(), 0);
-            }
-            self.chunks.push_back(Vec::with_capacity(capacity));
+        let room = match self.chunks.back() {
+            Some(Chunk::Own(chunk)) => chunk.capacity() - chunk.len(),
+            _ => 0,
+        };
+        if self.chunks.is_empty() || room < size {
+            let capacity = match self.chunks.back() {
+                // Likely another gap follows.
+                Some(Chunk::Gap(..)) => size,
+                last => (last.map_or(0, Chunk::capacity) * 4).clamp(FIRST_CHUNK, CHUNK).max(size),
+            };
+            self.append(Chunk::Own(Vec::with_capacity(capacity)));
         }
         let last = self.chunks.len() - 1;
-        &mut self.chunks[last]
+        self.chunks[last].own()
+    }
+
+    /// Adds a chunk behind the others.
+    fn append(&mut self, chunk: Chunk) {
+        // One that was emptied and is too small now would stand in front of the frames to come.
+        if self.chunks.back().is_some_and(Chunk::is_spent) {
+            self.chunks.pop_back();
+        }
+        match self.chunks.back() {
+            None => (self.head, self.cursor) = (0, (0, 0)),
+            // What belongs there is still to be written.
+            Some(Chunk::Gap(..)) => {}
+            // The writer stands at the end of the last chunk: it goes on in the new one.
+            Some(last) if self.cursor == (self.chunks.len() - 1, last.len()) => self.cursor = (self.chunks.len(), 0),
+            Some(_) => {}
+        }
+        self.chunks.push_back(chunk);
+    }
+
+    /// Appends frames of a log, those from chunk `first` on in as few pieces as is worth it.
+    fn push_piece(&mut self, shared: &Arc<Shared>, first: usize) {
+        self.grown_shared(shared);
+        let bytes = shared.bytes();
+        if bytes.len() >= WORTH_SHARING {
+            self.chunks.push_back(Chunk::Shared(Arc::clone(shared)));
+            return;
+        }
+        let is_new = self.chunks.len() > first;
+        match self.chunks.back_mut() {
+            Some(Chunk::Own(chunk)) if is_new && chunk.len() < CHUNK => chunk.extend_from_slice(bytes),
+            _ => self.chunks.push_back(Chunk::Own(bytes.to_vec())),
+        }
+    }
+
+    fn grown_shared(&mut self, shared: &Shared) {
+        self.bytes += shared.bytes().len();
+        self.unwritten += shared.bytes().len();
+        self.frames += shared.frames();
     }
 
     fn grown(&mut self, bytes: usize, kind: Kind) {
@@ -329,11 +434,9 @@ impl Outbox {
     /// Forgets everything that is left, which has been written and needs no acknowledgement.
     fn clear(&mut self) {
         self.chunks.truncate(1);
-        if self.chunks.front().is_some_and(|chunk| chunk.capacity() > KEPT_CHUNK) {
-            self.chunks.clear();
-        }
-        if let Some(chunk) = self.chunks.front_mut() {
-            chunk.clear();
+        match self.chunks.front_mut() {
+            Some(Chunk::Own(chunk)) if chunk.capacity() <= KEPT_CHUNK => chunk.clear(),
+            _ => self.chunks.clear(),
         }
         self.head = 0;
         self.cursor = (0, 0);
@@ -341,6 +444,15 @@ impl Outbox {
         self.unwritten = 0;
         self.void.clear();
     }
+}
+
+/// The frames that stand in a chunk, one behind another.
+fn frames(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (frame, rest) = bytes.split_at_checked(frame::frame_size(bytes)?)?;
+        bytes = rest;
+        Some(frame)
+    })
 }
 
 #[cfg(test)]
@@ -470,7 +582,7 @@ mod tests {
             outbox.push(&Frame::bare(Kind::Acknowledgement, count));
             write_all(&mut outbox);
         }
-        assert!(outbox.size() == 0 && outbox.chunks.iter().map(Vec::capacity).sum::<usize>() <= KEPT_CHUNK);
+        assert!(outbox.size() == 0 && outbox.chunks.iter().map(Chunk::capacity).sum::<usize>() <= KEPT_CHUNK);
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub struct ServerBuilder {
     slow_consumer_limit: usize,
     unfinished_limit: usize,
     max_deliveries: usize,
+    away_limit: usize,
     resume_timeout: Duration,
 }
 
@@ -177,6 +178,7 @@ impl Default for ServerBuilder {
             slow_consumer_limit: 512 * MEBIBYTE,
             unfinished_limit: 512 * MEBIBYTE,
             max_deliveries: 262_144,
+            away_limit: 512 * MEBIBYTE,
             resume_timeout: Duration::from_secs(60),
         }
     }
@@ -191,7 +193,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The most clients at a time; 65,536 if it is not given.
+    /// The most clients at a time, connected and away together; 65,536 if it is not given. A client that is away gives its
+    /// place up to one that comes, those for which nothing waits first.
     pub fn max_clients(mut self, clients: usize) -> Self {
         self.max_clients = clients;
         self
@@ -225,6 +228,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Bytes that may be kept for all clients together that are away, a broadcast counted once; 512 MiB if it is not given.
+    /// Beyond it, the client for which the most has waited for the longest time is dropped.
+    pub fn away_limit(mut self, bytes: usize) -> Self {
+        self.away_limit = bytes;
+        self
+    }
+
     /// How long a client whose connection broke is expected back; a minute if it is not given.
     pub fn resume_timeout(mut self, timeout: Duration) -> Self {
         self.resume_timeout = timeout;
@@ -249,6 +259,7 @@ impl ServerBuilder {
             slow_consumer_limit: self.slow_consumer_limit,
             unfinished_limit: self.unfinished_limit,
             max_deliveries: at_least_one("max_deliveries", self.max_deliveries)?,
+            away_limit: self.away_limit,
             resume_timeout: self.resume_timeout.min(YEAR),
             close_timeout: self.common.close_timeout.min(YEAR),
             parses_texts: false,

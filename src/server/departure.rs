@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::away::Traits;
 use super::session::{Session, Wire};
 use super::{Connection, RECONNECTS_WITHIN, Server, Timer};
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
@@ -55,6 +56,9 @@ impl Server {
         session.wire = Wire::Lost { absent, expired };
         self.discovered = None;
         session.blocked = false;
+        session.link.outbox.shrink();
+        let (texts, limit, allowed) = (session.texts(), session.limit, self.options.slow_consumer_limit);
+        self.away.add(id, Traits { texts, limit, allowed }, &session.link.outbox, now);
         self.timers.set(absent, Timer::Absent(id));
         self.timers.set(expired, Timer::Expired(id));
         narrate!(
@@ -88,6 +92,7 @@ impl Server {
     pub(super) fn remove_session(&mut self, id: SessionId, events: &mut dyn Events) -> Option<Session> {
         let session = self.sessions.remove(&id)?;
         self.discovered = None;
+        let missed = self.away.remove(id);
         for connection in session.connections() {
             if self.connections.remove(&connection).is_some() {
                 self.actions.push_back(Action::Close(connection));
@@ -109,29 +114,28 @@ impl Server {
         if session.is_connected() {
             events.event(Event::SessionDisconnected { session: id });
         }
-        narrate!(
-            self.verbose,
-            "SERVER LEFT",
-            session.name,
-            "messages that did not arrive: {}",
-            session.link.outbox.len()
-        );
-        events.event(Event::SessionEnded {
-            session: id,
-            name: &session.name,
-            messages: session.link.outbox.len(),
-            bytes: session.link.outbox.size(),
-        });
+        let messages = session.link.outbox.len() + missed.0;
+        narrate!(self.verbose, "SERVER LEFT", session.name, "messages that did not arrive: {messages}");
+        let bytes = session.link.outbox.size() + missed.1;
+        events.event(Event::SessionEnded { session: id, name: &session.name, messages, bytes });
         Some(session)
     }
 
-    /// Drops the clients for which too much waits.
+    /// Drops the clients for which too much waits, each by itself or those that are away together.
     pub(super) fn drop_slow_consumers(&mut self, now: Instant, events: &mut dyn Events) {
         while let Some(id) = self.overflowing.pop_first() {
             if let Some(session) = self.sessions.get(&id) {
                 narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
                 self.end_session(id, now, events);
             }
+        }
+        while let Some(id) = self.away.overflowing() {
+            self.end_session(id, now, events);
+        }
+        while self.away.size() > self.options.away_limit
+            && let Some(id) = self.away.largest(now)
+        {
+            self.end_session(id, now, events);
         }
     }
 }

@@ -21,7 +21,7 @@ const DISPUTE: Duration = Duration::from_millis(50);
 impl Server {
     /// Somebody has connected to the control socket.
     pub(super) fn accept_control(&mut self, connection: ConnectionId, peer: Credentials, now: Instant) {
-        let mut channel = Channel::greeting();
+        let channel = Channel::greeting();
         let refusal = if let Err(error) = self.options.trust.check(peer, "client") {
             narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "{error}");
             Some(message::NOT_TRUSTED)
@@ -32,10 +32,7 @@ impl Server {
             None
         };
         if let Some(number) = refusal {
-            message::write(None, "error", number.as_bytes(), None, &mut channel.text);
-            self.connections.insert(connection, Connection::Parting(channel));
-            self.dirty.add(connection);
-            return;
+            return self.turn_away(connection, channel, None, number);
         }
         let until = now + self.options.handshake_timeout;
         self.timers.set(until, Timer::Greeting(connection));
@@ -154,7 +151,9 @@ impl Server {
             session.attempt = hello.attempt;
             self.resume_session(id, connection, channel, hello, now, events);
         } else if matches!(session.wire, Wire::Lost { .. }) {
-            let outbox = std::mem::take(&mut session.link.outbox);
+            let mut outbox = std::mem::take(&mut session.link.outbox);
+            self.away.catch_up(id, &mut outbox);
+            self.away.remove(id);
             // The name goes to this one: no other contender may get it in between.
             self.remove_session(id, events);
             self.begin_session(connection, channel, name, hello, Some(outbox), now, events);
@@ -163,10 +162,7 @@ impl Server {
             self.contenders.add(&name, connection);
             self.connections.insert(connection, Connection::Contending { channel, until, name, hello });
         } else {
-            let mut channel = channel;
-            message::write(Some(&name), "error", message::NAME_TAKEN.as_bytes(), None, &mut channel.text);
-            self.connections.insert(connection, Connection::Parting(channel));
-            self.dirty.add(connection);
+            self.turn_away(connection, channel, Some(&name), message::NAME_TAKEN);
         }
     }
 
@@ -182,6 +178,9 @@ impl Server {
         now: Instant,
         events: &mut dyn Events,
     ) {
+        if !self.make_room(now, events) {
+            return self.turn_away(connection, channel, None, message::TOO_MANY);
+        }
         self.next_session += 1;
         let id = SessionId(self.next_session);
         let uuid = message::random_hex();
@@ -262,6 +261,8 @@ impl Server {
         if let Wire::Lost { absent, expired } = session.wire {
             self.timers.clear(absent, Timer::Absent(id));
             self.timers.clear(expired, Timer::Expired(id));
+            self.away.catch_up(id, &mut session.link.outbox);
+            self.away.remove(id);
         }
         // A client that never read the first welcome of this session counts from 1, whatever it counted before.
         let resumed = hello.server.as_ref() == Some(&session.uuid);
@@ -282,6 +283,22 @@ impl Server {
         self.connections.insert(connection, frames(id, version, channel, &self.options));
         self.dirty.add(connection);
         self.session_connected(id, events);
+    }
+
+    /// Tells a connection why it can't stay.
+    fn turn_away(&mut self, connection: ConnectionId, mut channel: Channel, name: Option<&str>, reason: &str) {
+        message::write(name, "error", reason.as_bytes(), None, &mut channel.text);
+        self.connections.insert(connection, Connection::Parting(channel));
+        self.dirty.add(connection);
+    }
+
+    /// Whether there is a place for another client. One that is away gives its place up.
+    fn make_room(&mut self, now: Instant, events: &mut dyn Events) -> bool {
+        while self.sessions.len() >= self.options.max_clients {
+            let Some(least) = self.away.least() else { return false };
+            self.end_session(least, now, events);
+        }
+        true
     }
 
     /// Says that the session goes on and how much was received of it, or that it is a new one.

@@ -1,6 +1,8 @@
 //! What a server does: take connections, call handlers, pass messages between clients, and keep what a
 //! client has not received. A state machine without I/O.
 
+mod away;
+mod backlog;
 mod closing;
 mod contenders;
 mod departure;
@@ -36,6 +38,7 @@ use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self, Hello};
 use crate::trust::Trust;
 
+use away::Away;
 use closing::Closing;
 use contenders::Contenders;
 use outgoing::Dropped;
@@ -62,7 +65,7 @@ pub struct Options {
     pub trust: Trust,
     /// The largest payload, in bytes.
     pub limit: usize,
-    /// The most clients at a time.
+    /// The most clients at a time, those included that are away.
     pub max_clients: usize,
     /// How long a client may take to say who it is.
     pub handshake_timeout: Duration,
@@ -73,6 +76,8 @@ pub struct Options {
     pub unfinished_limit: usize,
     /// The most deliveries of one client that nobody has answered.
     pub max_deliveries: usize,
+    /// Bytes that may be kept for all clients together that are away: messages, names and ids. A broadcast counts once.
+    pub away_limit: usize,
     /// How long a client whose connection broke is expected back.
     pub resume_timeout: Duration,
     /// How long [`Server::close`] waits for clients to read.
@@ -100,6 +105,7 @@ pub struct Server {
     names: HashMap<Box<str>, SessionId>,
     relays: Relays,
     parking: Parking,
+    away: Away,
     /// Connections in [`Connection::Contending`].
     contenders: Contenders,
     timers: Timers,
@@ -136,6 +142,16 @@ enum Connection {
     Legacy(SessionId),
 }
 
+impl Connection {
+    /// The session that it belongs to.
+    fn session(&self) -> Option<SessionId> {
+        match self {
+            Connection::Frames { session, .. } | Connection::Legacy(session) => Some(*session),
+            _ => None,
+        }
+    }
+}
+
 /// The connections that have something to write, each once, in the order in which they got it.
 #[derive(Debug, Default)]
 struct Dirty {
@@ -160,6 +176,7 @@ impl Server {
             names: HashMap::new(),
             relays: Relays::default(),
             parking: Parking::default(),
+            away: Away::default(),
             contenders: Contenders::default(),
             timers: Timers::default(),
             next_connection: 0,

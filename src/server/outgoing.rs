@@ -1,7 +1,8 @@
 //! What a server queues for its clients.
 
-use super::session::Wire;
-use super::{Server, check_size, queued};
+use super::backlog::Broadcast;
+use super::session::{Session, Wire};
+use super::{Connection, Server, check_size, queued};
 use crate::error::Error;
 use crate::machine::{Event, Events, SessionId};
 use crate::narration::narrate;
@@ -19,38 +20,86 @@ impl Server {
     /// Queues a frame for a client. Its size has been checked.
     pub(super) fn push(&mut self, id: SessionId, frame: &Frame<'_>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.link.outbox.push(&frame.for_version(session.version));
+        let frame = frame.for_version(session.version);
+        if session.is_away() {
+            self.away.note(id, &mut session.link.outbox);
+            self.away.queued(id, frame.size());
+        }
+        session.link.outbox.push(&frame);
         queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
     }
 
-    /// Queues a frame for everybody; it is encoded once. Where it `may_wait`, it is not written to those who have much to
-    /// read already before there is more of it, or they have dealt with some: many small writes cost both sides more.
+    /// Queues a frame for everybody; it is encoded once, and stored once for all that are away, and for all where it is
+    /// large. Where it `may_wait`, it is not written to those who have much to read already before there is more of it, or
+    /// they have dealt with some: many small writes cost both sides more.
     pub(super) fn push_to_all(&mut self, frame: &Frame<'_>, except: Option<SessionId>, may_wait: bool) {
-        let encoded = |frame: &Frame<'_>| {
-            let mut bytes = Vec::with_capacity(frame.size());
-            frame.encode(&mut bytes);
-            bytes
-        };
-        let bytes = encoded(frame);
-        let older = (!frame.extension.is_empty()).then(|| encoded(&Frame { extension: b"", ..*frame }));
+        let broadcast = Broadcast::new(frame);
+        let older = (!frame.extension.is_empty()).then(|| Broadcast::new(&Frame { extension: b"", ..*frame }));
         let mut too_large = Vec::new();
-        for (&id, session) in &mut self.sessions {
-            if Some(id) == except || !session.is_reachable() {
-                continue;
+        let mut give = |id: SessionId, session: &mut Session| {
+            if Some(id) == except || !session.takes_broadcasts() {
+                return;
             }
             if frame.payload.len() > session.limit {
                 too_large.push((id, session.name.clone()));
             } else {
                 let waits = may_wait && session.is_behind();
                 let older = older.as_ref().filter(|_| session.version < EXTENDED_SINCE);
-                session.link.outbox.push_encoded(older.unwrap_or(&bytes));
+                match older.unwrap_or(&broadcast) {
+                    Broadcast::Small(bytes) => session.link.outbox.push_encoded(bytes),
+                    Broadcast::Large(shared) => session.link.outbox.push_shared(shared),
+                }
                 if !waits {
                     queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
                 }
             }
+        };
+        if self.away.len() <= self.sessions.len() / 2 {
+            self.sessions.iter_mut().for_each(|(&id, session)| give(id, session));
+        } else {
+            // Those that are away are not even looked at.
+            let mut connected: Vec<_> = self.connections.values().filter_map(Connection::session).collect();
+            connected.sort_unstable();
+            connected.dedup();
+            connected.into_iter().for_each(|id| {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    give(id, session);
+                }
+            });
         }
         for (id, name) in too_large {
             self.drop_message(id, name, frame.payload.len());
+        }
+        if !self.away.is_empty() {
+            self.store(frame, &broadcast, except);
+        }
+    }
+
+    /// Stores a broadcast for those that are away.
+    fn store(&mut self, frame: &Frame<'_>, broadcast: &Broadcast, except: Option<SessionId>) {
+        let mut others: Vec<SessionId> = self.away.limited_below(frame.payload.len()).collect();
+        let is_older = |session: &Session| session.is_away() && session.version < EXTENDED_SINCE;
+        if !frame.extension.is_empty() {
+            others.extend(self.sessions.iter().filter(|(_, session)| is_older(session)).map(|(&id, _)| id));
+        }
+        others.extend(except);
+        others.sort_unstable();
+        others.dedup();
+        for &id in &others {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                self.away.note(id, &mut session.link.outbox);
+            }
+        }
+        self.away.push(broadcast);
+        for id in others {
+            self.away.skip(id, frame.size());
+            let Some(session) = self.sessions.get(&id).filter(|_| Some(id) != except) else { continue };
+            if frame.payload.len() > session.limit {
+                self.drop_message(id, session.name.clone(), frame.payload.len());
+            } else if is_older(session) {
+                // What is pushed to an older one has no extensions.
+                self.push(id, frame);
+            }
         }
     }
 

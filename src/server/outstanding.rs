@@ -1,6 +1,6 @@
 //! What a server keeps, for the tests: nothing once everything is settled.
 
-use super::session::{Session, Wire};
+use super::session::Session;
 use super::{Connection, Server};
 
 impl Server {
@@ -10,7 +10,7 @@ impl Server {
     pub fn outstanding(&self) -> Vec<(&'static str, usize)> {
         let sessions = || self.sessions.values();
         let connections = |is_one: fn(&Connection) -> bool| self.connections.values().filter(|one| is_one(one)).count();
-        let away = sessions().filter(|session| matches!(session.wire, Wire::Lost { .. })).count();
+        let away = sessions().filter(|session| session.is_away()).count();
         let (begun, waiting) = self.unfinished.outstanding();
         let mut kept = vec![
             ("frames that go out", sessions().map(|session| session.link.outbox.len() as usize).sum()),
@@ -21,6 +21,7 @@ impl Server {
             ("entries that lead to deliveries", self.relays.links()),
             ("messages for clients on their way", self.parking.len()),
             ("clients that are away", away),
+            ("broadcasts for clients that are away", self.away.broadcasts() as usize),
             ("names without a client", self.names.len().abs_diff(self.sessions.len())),
             (
                 "connections that have not said who they are",

@@ -64,6 +64,16 @@ impl Session {
         }
     }
 
+    /// Whether the client is expected back.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.wire, Wire::Lost { .. })
+    }
+
+    /// What its name and its ids take, in bytes. The name is a key as well.
+    pub(super) fn texts(&self) -> usize {
+        self.name.len() * 2 + self.uuid.len() + self.key.as_ref().map_or(0, String::len)
+    }
+
     /// Whether the client has much to read before it needs more.
     pub(super) fn is_behind(&self) -> bool {
         let outbox = &self.link.outbox;
@@ -79,6 +89,11 @@ impl Session {
     /// Whether messages may be queued for it.
     pub(super) fn is_reachable(&self) -> bool {
         !matches!(&self.wire, Wire::Legacy(legacy) if !legacy.is_connected())
+    }
+
+    /// Whether broadcasts are put into its queue; those for clients that are away are stored elsewhere.
+    pub(super) fn takes_broadcasts(&self) -> bool {
+        self.is_reachable() && !self.is_away()
     }
 
     /// Whether nothing is under way that closing would have to wait for.

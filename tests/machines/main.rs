@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod acknowledgements;
+mod away;
 mod closing;
 mod cost;
 mod deliveries;

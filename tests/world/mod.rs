@@ -76,6 +76,7 @@ pub(crate) fn server_options() -> server::Options {
         trust: trust(),
         limit: 1 << 20,
         max_clients: 100,
+        away_limit: 1 << 30,
         handshake_timeout: Duration::from_secs(10),
         slow_consumer_limit: 1 << 30,
         unfinished_limit: 1 << 30,

@@ -29,7 +29,7 @@ impl Outbox {
         if (index, place.offset) < self.cursor {
             return false;
         }
-        let Some(bytes) = self.chunks.get_mut(index).and_then(|chunk| chunk.get_mut(place.offset..)) else {
+        let Some(bytes) = self.chunks.get_mut(index).and_then(|chunk| chunk.own().get_mut(place.offset..)) else {
             return false;
         };
         let Some(size) = frame::frame_size(bytes) else { return false };
@@ -46,7 +46,7 @@ impl Outbox {
     pub fn make_void(&mut self, place: Place) {
         let index = usize::try_from(place.chunk.wrapping_sub(self.passed)).ok();
         let chunk = index.and_then(|index| self.chunks.get_mut(index));
-        if let Some(bytes) = chunk.and_then(|chunk| chunk.get_mut(place.offset..)) {
+        if let Some(bytes) = chunk.and_then(|chunk| chunk.own().get_mut(place.offset..)) {
             frame::turn_into(bytes, Kind::Void);
         }
     }
@@ -69,7 +69,7 @@ impl Outbox {
         let is_last = index + 1 == self.chunks.len();
         let written = if index == self.cursor.0 { self.cursor.1 } else { 0 };
         let start = if index == 0 { self.head } else { 0 };
-        let chunk = &mut self.chunks[index];
+        let chunk = self.chunks[index].own();
         let (mut from, mut to) = (start, start);
         while let Some(size) = frame::frame_size(&chunk[from..]) {
             let bytes = &chunk[from..from + size];
