@@ -11,7 +11,8 @@ const { nativeOptions } = require('./options.js')
 const { PromiseQueue, PromiseTable, quiet } = require('./promises.js')
 const { abortReason, checkSignal, watchSignal } = require('./signals.js')
 const { Socket } = require('./socket.js')
-const { after, afterwards } = require('./timer.js')
+const { afterOthers } = require('./tick.js')
+const { afterwards } = require('./timer.js')
 
 // Kinds of events: see `src/node/batch.rs`.
 const REJECTED = 4
@@ -19,6 +20,7 @@ const CONNECTED = 5
 const DISCONNECTED = 6
 const REFUSED = 7
 const CLOSED = 12
+const TIMED_OUT = 16
 
 // Kinds of messages: see `src/protocol/frame.rs`.
 const SEND = 2
@@ -26,6 +28,9 @@ const EMIT = 3
 const BROADCAST = 4
 const REQUEST = 5
 const DISCOVER = 8
+
+/** How many deliveries whose time is over reject before others have their turn. */
+const EXPIRED_AT_ONCE = 256
 
 /** Milliseconds that a server that is there needs at most, as a rule, to be connected to. */
 const SOON = 20
@@ -45,6 +50,10 @@ class Client extends EventEmitter {
   #discovery = null
   #oneWay = new PromiseQueue()
   #deliveries = new PromiseTable()
+  /** Runs of deliveries whose time is over: the number of the first, and how many. */
+  #expired = []
+  /** Whether others have their turn before more of them reject. */
+  #waitsForOthers = false
   #route = { kind: undefined, name: undefined, command: undefined }
   /** Whether the last event was `connect`. */
   #announced = false
@@ -165,7 +174,7 @@ class Client extends EventEmitter {
 
   #push(kind, name, command, data) {
     try {
-      this.#queue(kind, name, command, data, 0)
+      this.#queue(kind, name, command, data, 0, 0)
     } catch (error) {
       const rejected = Promise.reject(error)
       return this.#closed ? quiet(rejected) : rejected
@@ -189,7 +198,7 @@ class Client extends EventEmitter {
     }
     const delivery = this.#deliveries.next()
     try {
-      this.#queue(kind, name, command, data, delivery.number)
+      this.#queue(kind, name, command, data, delivery.number, limitOf(timeout))
     } catch (error) {
       this.#deliveries.take(delivery.number)
       delivery.reject(error)
@@ -199,7 +208,7 @@ class Client extends EventEmitter {
     return delivery.promise
   }
 
-  #queue(kind, name, command, data, request) {
+  #queue(kind, name, command, data, request, limit) {
     if (this.#closed) throw closedError()
     const [payload, bytes] = encode(data)
     // Behind what may call functions of the user's, which may send.
@@ -207,7 +216,7 @@ class Client extends EventEmitter {
     if (command !== route.command || name !== route.name || kind !== route.kind) {
       this.#turnTo(kind, name, command)
     }
-    this.#core.outgoing.send(payload, bytes, request)
+    this.#core.outgoing.send(payload, bytes, request, limit)
   }
 
   /** Where messages go from now on. */
@@ -222,26 +231,50 @@ class Client extends EventEmitter {
 
   /** Gives a delivery up after a time, or when its signal says so. */
   #limit(delivery, command, timeout, signal) {
-    const giveUp = error => {
-      if (this.#deliveries.take(delivery.number) === undefined) return
-      delivery.release()
-      this.#core.outgoing.call(native.cancel, delivery.number)
-      delivery.reject(error)
+    const limits = { command, timeout, unwatch: undefined }
+    delivery.limits = limits
+    if (signal) {
+      limits.unwatch = watchSignal(signal, () => {
+        if (this.#deliveries.take(delivery.number) === undefined) return
+        limits.unwatch()
+        this.#core.outgoing.call(native.cancel, delivery.number)
+        delivery.reject(abortReason(signal))
+      })
     }
-    const onAbort = () => giveUp(abortReason(signal))
-    const onTimeout = () =>
-      giveUp(
-        ipcError(
-          'ERR_IPC_TIMEOUT',
-          `No answer to ${describe(command)} came within ${timeout} ms; allow more or see why it takes so long.`,
-        ),
-      )
-    const stop = timeout === undefined || timeout === Infinity ? undefined : after(timeout, onTimeout)
-    const unwatch = signal && watchSignal(signal, onAbort)
-    delivery.release = () => {
-      stop?.()
-      unwatch?.()
+    // Nobody drives a client that is not started, but for this.
+    if (!this.isStarted()) this.#native.awaitTimeLimits(this.#core.onEvents)
+  }
+
+  /** Rejects deliveries whose time is over, as many as delay nobody. */
+  #expire() {
+    let left = EXPIRED_AT_ONCE
+    while (left > 0 && this.#expired.length > 0) {
+      const run = this.#expired[0]
+      const count = Math.min(left, run.count)
+      for (let request = run.first; request < run.first + count; request++) this.#timedOut(request)
+      run.first += count
+      run.count -= count
+      left -= count
+      if (run.count === 0) this.#expired.shift()
     }
+    this.#waitsForOthers = true
+    afterOthers(() => {
+      this.#waitsForOthers = false
+      if (this.#expired.length > 0) this.#expire()
+    })
+  }
+
+  #timedOut(request) {
+    const delivery = this.#deliveries.take(request)
+    if (delivery === undefined) return
+    const { command, timeout, unwatch } = delivery.limits
+    unwatch?.()
+    delivery.reject(
+      ipcError(
+        'ERR_IPC_TIMEOUT',
+        `No answer to ${describe(command)} came within ${timeout} ms; allow more or see why it takes so long.`,
+      ),
+    )
   }
 
   // --- what comes in ---
@@ -259,7 +292,7 @@ class Client extends EventEmitter {
   #answered(request, data, failed) {
     const delivery = this.#deliveries.take(request)
     if (delivery === undefined) return
-    delivery.release?.()
+    delivery.limits?.unwatch?.()
     if (!failed) {
       delivery.resolve(data)
       return
@@ -271,6 +304,10 @@ class Client extends EventEmitter {
     switch (kind) {
       case REJECTED:
         this.#oneWay.reject(ipcError(parts[0], parts[1]))
+        break
+      case TIMED_OUT:
+        this.#expired.push({ first: parts[1], count: parts[2] })
+        if (!this.#waitsForOthers) this.#expire()
         break
       case CONNECTED:
         this.#peer.uuid = parts[0]
@@ -328,7 +365,7 @@ class Client extends EventEmitter {
     this.#connecting = null
     this.#oneWay.rejectAll(error)
     for (const delivery of deliveries) {
-      delivery.release?.()
+      delivery.limits?.unwatch?.()
       delivery.reject(error)
     }
     this.#closing?.resolve()
@@ -338,7 +375,7 @@ class Client extends EventEmitter {
   #socket() {
     return new Socket(null, this.#native.name, {
       write: (command, data, delivery) => {
-        this.#queue(SEND, delivery ?? '', command, data, 0)
+        this.#queue(SEND, delivery ?? '', command, data, 0, 0)
         this.#oneWay.next().catch(() => {})
       },
       isWritable: () => this.isConnected(),
@@ -358,6 +395,11 @@ function checkLimits(timeout, signal) {
     throw invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`)
   }
   if (signal !== undefined) checkSignal(signal)
+}
+
+/** How the native side is told of a time limit in milliseconds; a time that nobody can tell has none. */
+function limitOf(timeout) {
+  return timeout === undefined || timeout >= Number.MAX_SAFE_INTEGER ? 0 : Math.ceil(timeout) + 1
 }
 
 /** Both spellings of the list of commands; the second one is not shown. */

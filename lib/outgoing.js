@@ -30,10 +30,13 @@ class Outgoing {
     this.#plan = plan
   }
 
-  /** A client's message along its route. `request` is the delivery's number, or 0. */
-  send(payload, bytes, request) {
-    if (this.#gather(MESSAGES, payload, bytes, request)) return
-    this.call(native.send, payload, bytes, request)
+  /**
+   * A client's message along its route. `request` is the delivery's number, or 0. `limit` is 0, or its time in
+   * milliseconds and 1 more.
+   */
+  send(payload, bytes, request, limit) {
+    if (limit === 0 && this.#gather(MESSAGES, payload, bytes, request)) return
+    this.call(native.send, payload, bytes, request, limit)
   }
 
   /** The answer to a delivery. */

@@ -127,8 +127,8 @@ class PromiseTable {
 class Pending {
   resolve = undefined
   reject = undefined
-  /** Called when it is settled, if anything was put here. */
-  release = undefined
+  /** What limits it, if anything: its command, its time in milliseconds, and what ends the watch over its signal. */
+  limits = undefined
 
   constructor(number) {
     this.number = number

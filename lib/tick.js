@@ -7,7 +7,7 @@ const { nextTick } = process
 const { then } = Promise.prototype
 const resolved = Promise.resolve()
 
-/** Whether `nextTick` has been seen to call back. It may have been a fake already when this was loaded. */
+/** Whether they have been seen to call back. They may have been fakes already when this was loaded. */
 let works = false
 let late = false
 nextTick(() => {
@@ -23,4 +23,10 @@ function later(callback, argument, other) {
   else then.call(resolved, () => callback(argument, other))
 }
 
-module.exports = { later }
+/** Calls `callback` once everything else of the event loop has had its turn. */
+function afterOthers(callback) {
+  if (late) setImmediate(callback)
+  else later(callback)
+}
+
+module.exports = { afterOthers, later }

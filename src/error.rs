@@ -252,6 +252,11 @@ pub(crate) fn no_such_command(command: &str) -> Error {
     )
 }
 
+/// The time of a delivery is over.
+pub(crate) fn timed_out() -> Error {
+    Error::new(Code::Timeout, "No answer came in time; allow more or see why it takes so long.")
+}
+
 /// The client that a delivery went to has left.
 pub(crate) fn client_left(name: &str) -> Error {
     Error::new(Code::ClientLeft, format!("The client {name:?} left before it answered; deliver again once it is back."))

@@ -136,6 +136,11 @@ pub enum Event<'a> {
         /// The handler's result, or a failure as JSON with `name`, `message` and `code`.
         outcome: Result<Payload<'a>, Payload<'a>>,
     },
+    /// The time of a delivery is over, and it has no answer: see [`Client::limit_time`](crate::client::Client::limit_time).
+    TimedOut {
+        /// The number that the delivery was given.
+        request: u64,
+    },
     /// The next `count` one-way messages, in the order in which they were sent, have been received.
     Settled {
         /// How many.

@@ -489,3 +489,27 @@ async fn options_with_which_nothing_could_work_are_refused_and_huge_ones_mean_wi
     assert_eq!(answer.parse::<f64>().unwrap(), 42.0);
     close(&server, &[&client]).await;
 }
+
+#[tokio::test]
+async fn a_delivery_within_a_time_rejects_when_that_is_over() {
+    let domain = domain();
+    let server = server(&domain)
+        .handler("never", async |_: Message| {
+            pending::<()>().await;
+            Ok::<_, Error>(())
+        })
+        .start()
+        .unwrap();
+    let alice = client(&domain, "alice").connect().await.unwrap();
+    let bob = client(&domain, "bob").connect().await.unwrap();
+    let answer = alice.deliver_within(SOON, "double", 2).await.unwrap();
+    assert_eq!(answer.parse::<f64>().unwrap(), 4.0);
+    let limit = Duration::from_millis(20);
+    for _ in 0..2 {
+        let late = timeout(SOON, alice.deliver_within(limit, "never", 1)).await.unwrap();
+        assert_eq!(late.unwrap_err().code(), Code::Timeout);
+    }
+    let unknown = alice.deliver_to_within(Duration::MAX, "bob", "never", 1).await;
+    assert_eq!(unknown.unwrap_err().code(), Code::NoSuchCommand);
+    close(&server, &[&alice, &bob]).await;
+}

@@ -1,18 +1,25 @@
 //! The deliveries that a client waits for.
 
+use std::time::Instant;
+
 use rustc_hash::FxHashMap;
 
 use super::retained::{self, Retained};
+use super::time_limits::TimeLimits;
 use crate::protocol::frame::{Flags, Frame, Kind};
 use crate::protocol::outbox;
 
 /// Marks a void frame whose one-way message was rejected: its promise is settled in its turn.
 pub(super) const REJECTED: Flags = Flags::OWN;
 
+/// Room for so many deliveries is kept when there are none.
+const KEPT: usize = 1024;
+
 /// Deliveries without an answer, by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     waiting: FxHashMap<u64, Place>,
+    limits: TimeLimits,
 }
 
 /// Where the frame of a delivery is.
@@ -29,9 +36,25 @@ impl Deliveries {
         self.waiting.insert(request, Place::Queued(place));
     }
 
+    /// Its time is over then.
+    pub(super) fn limit(&mut self, request: u64, end: Instant) {
+        if self.waiting.contains_key(&request) {
+            self.limits.add(request, end);
+        }
+    }
+
+    /// Those whose time is limited.
+    pub(super) fn limits(&self) -> &TimeLimits {
+        &self.limits
+    }
+
     /// Nobody waits for it any more. Where its frame was, if somebody did.
     pub(super) fn end(&mut self, request: u64, retained: &mut Retained) -> Option<Place> {
         let place = self.waiting.remove(&request)?;
+        self.limits.remove(request);
+        if self.waiting.is_empty() && self.waiting.capacity() > KEPT {
+            self.waiting = FxHashMap::default();
+        }
         if let Place::Retained(place) = place {
             retained.forget(place);
         }

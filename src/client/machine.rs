@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_EVERY, Client, State};
+use super::{ACKNOWLEDGE_EVERY, Client, EXPIRED_AT_ONCE, State};
 use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
 
@@ -60,7 +60,12 @@ impl Machine for Client {
         }
     }
 
-    fn settle(&mut self, _: Instant, _: &mut dyn Events) {}
+    fn settle(&mut self, now: Instant, events: &mut dyn Events) {
+        // What was given up need not be waited for.
+        if self.closing.is_some() && self.is_connected() {
+            self.close_if_done(now, events);
+        }
+    }
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {
         if !std::mem::take(&mut self.dirty) {
@@ -122,7 +127,7 @@ impl Machine for Client {
             State::Greeting(greeting) => Some(greeting.until),
             _ => None,
         };
-        [state, self.acknowledge_at, self.closing].into_iter().flatten().min()
+        [state, self.acknowledge_at, self.closing, self.deliveries.limits().first()].into_iter().flatten().min()
     }
 
     fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
@@ -146,8 +151,20 @@ impl Machine for Client {
             }
             _ => {}
         }
+        self.expire(now, events);
         if self.closing.is_some_and(|until| until <= now) {
             self.stop(now, events);
+        }
+    }
+}
+
+impl Client {
+    /// Ends deliveries whose time is over, as many as delay nobody.
+    fn expire(&mut self, now: Instant, events: &mut dyn Events) {
+        for _ in 0..EXPIRED_AT_ONCE {
+            let Some(request) = self.deliveries.limits().due(now) else { return };
+            self.cancel(request);
+            events.event(Event::TimedOut { request });
         }
     }
 }

@@ -7,6 +7,7 @@ mod legacy;
 mod machine;
 mod outstanding;
 mod retained;
+mod time_limits;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Nobody waits for it: it only lets the server forget them.
 const ACKNOWLEDGE_EVERY: u64 = 64;
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(50);
+
+/// So many deliveries whose time is over end before others have their turn.
+const EXPIRED_AT_ONCE: usize = 256;
 
 /// What a client is made with.
 #[derive(Clone, Debug)]
@@ -268,6 +272,18 @@ impl Client {
         } else {
             self.queue(&Frame { flags, payload, ..Frame::bare(kind, request) });
         }
+    }
+
+    /// The time of a delivery that was just queued is over then: [`Event::TimedOut`] follows where it has no answer by then.
+    ///
+    /// [`Event::TimedOut`]: crate::machine::Event::TimedOut
+    pub fn limit_time(&mut self, request: u64, end: Instant) {
+        self.deliveries.limit(request, end);
+    }
+
+    /// Whether it has to be driven: it is started, or the time of a delivery runs.
+    pub fn is_active(&self) -> bool {
+        self.is_started() || self.deliveries.limits().len() > 0
     }
 
     /// Nobody waits for the answer to a delivery any more. What has not been written is withdrawn.

@@ -16,6 +16,7 @@ impl Client {
             ("bytes that go out", self.link.outbox.size()),
             ("bytes of a handshake", text),
             ("deliveries without an answer", self.deliveries.len()),
+            ("time limits", self.deliveries.limits().len()),
             ("bytes that the server has acknowledged", self.retained.size()),
             ("deliveries that no handler has answered", self.asked),
             ("actions", self.actions.len()),

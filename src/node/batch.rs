@@ -43,6 +43,7 @@ enum Code {
     Dropped = 13,
     Relistened = 14,
     Displaced = 15,
+    TimedOut = 16,
 }
 
 /// Flags of a message.
@@ -53,6 +54,7 @@ const APART: u8 = 2;
 /// The room for the count of a run, which is filled from the right: JSON allows blanks in front of a number. A batch
 /// has no room for more events than that.
 const COUNT: usize = 6;
+const MOST: usize = 999_999;
 
 /// Events that are handed over together.
 #[derive(Debug, Default)]
@@ -200,11 +202,24 @@ impl Batches {
     }
 }
 
+impl Batches {
+    fn timed_out(&mut self, request: u64) {
+        let batch = self.current();
+        // These take no room, so a run of them has no end by itself.
+        if batch.run.count == MOST {
+            batch.run.common = None;
+        }
+        let common = Common { code: Code::TimedOut, session: SessionId(0), command: CommandId(0), flags: 0 };
+        batch.join_run(common, "", Some(request));
+    }
+}
+
 impl Events for Batches {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Message(message) => self.message(&message),
             Event::Answer { request, outcome } => self.answer(request, outcome),
+            Event::TimedOut { request } => self.timed_out(request),
             Event::Settled { count } => self.begin(Code::Settled).number(count),
             Event::Rejected { error } => self.begin(Code::Rejected).error(&error),
             Event::Connected { uuid } => self.begin(Code::Connected).string(uuid),
@@ -365,6 +380,8 @@ mod tests {
         batches.event(Event::Answer { request: 8, outcome: Ok(Payload::Json(b"\"x\"")) });
         batches.event(Event::Answer { request: 9, outcome: Ok(Payload::Json(b"\"y\"")) });
         batches.event(Event::Answer { request: 11, outcome: Ok(Payload::Json(b"\"z\"")) });
+        batches.event(Event::TimedOut { request: 20 });
+        batches.event(Event::TimedOut { request: 21 });
         batches.event(Event::Settled { count: 12 });
         batches.event(Event::Closed);
         let batch = batches.take().unwrap();
@@ -372,7 +389,7 @@ mod tests {
             String::from_utf8(batch.text).unwrap(),
             concat!(
                 r#"[0,3,12,"b\"ob",1,7,     1,{"a":1},0,3,12,"b\"ob",3,8,     2,0,1,"#,
-                r#"1,0,8,     2,"x","y",1,0,11,     1,"z",3,12,12]"#
+                r#"1,0,8,     2,"x","y",1,0,11,     1,"z",16,0,20,     2,3,12,12]"#
             )
         );
         assert_eq!(

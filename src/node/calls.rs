@@ -9,6 +9,7 @@
 
 use std::cell::RefCell;
 use std::ptr;
+use std::time::{Duration, Instant};
 
 use napi::sys;
 
@@ -88,15 +89,26 @@ unsafe extern "C" fn route(env: sys::napi_env, info: sys::napi_callback_info) ->
     ptr::null_mut()
 }
 
-/// `send(instance, payload, isBytes, request)`: a client's message.
+/// `send(instance, payload, isBytes, request, limit)`: a client's message. A delivery whose time is limited ends after so many
+/// milliseconds less 1; 0 stands for none.
 unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
-    let arguments = unsafe { Arguments::<4>::of(env, info) };
+    let arguments = unsafe { Arguments::<5>::of(env, info) };
     call(&arguments, |instance, payloads| {
         let payload = payloads.read(&arguments, 1);
         let Route { kind, name, command } = &*instance.route.borrow();
-        let outgoing = Outgoing { kind: *kind, name, command, payload, request: arguments.large_number(3) };
-        instance.client().map_or(Ok(()), |client| client.with(|client, _| client.push(&outgoing)))
+        let request = arguments.large_number(3);
+        let outgoing = Outgoing { kind: *kind, name, command, payload, request };
+        let Some(client) = instance.client() else { return Ok(()) };
+        client.with(|client, _| {
+            client.push(&outgoing)?;
+            let limit = arguments.large_number(4).checked_sub(1).map(Duration::from_millis);
+            // An end that the clock can't tell never comes.
+            if let Some(end) = limit.and_then(|limit| Instant::now().checked_add(limit)) {
+                client.limit_time(request, end);
+            }
+            Ok(())
+        })
     })
 }
 

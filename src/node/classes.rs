@@ -222,6 +222,13 @@ impl NativeClient {
         start(env, &instance, &on_events)
     }
 
+    /// The time of a delivery runs, though it is not started: `on_events` is called with each batch from now on.
+    #[napi]
+    pub fn await_time_limits(&self, env: Env, on_events: Function<'_, Unknown<'_>, Unknown<'_>>) -> napi::Result<()> {
+        let Some(instance) = environment::instance(self.id) else { return Ok(()) };
+        start(env, &instance, &on_events)
+    }
+
     /// Ends the connection, which is made anew.
     #[napi]
     pub fn disconnect(&self) {

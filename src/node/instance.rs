@@ -283,7 +283,7 @@ impl Instance {
     /// Whether the process has to stay, and until when it may sleep.
     fn look_after(&self) {
         let active = match &self.role {
-            Role::Client(endpoint) => endpoint.with(|client, _| client.is_started()),
+            Role::Client(endpoint) => endpoint.with(|client, _| client.is_active()),
             Role::Server(endpoint) => endpoint.with(|server, _| server.is_started() || server.is_closing()),
         };
         // Another thread may have brought it to its end just now: JavaScript has to learn of it.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use super::handlers::{self, Calls, Handler, HandlerError, Handlers};
 use super::message::Message;
 use super::options::{ClientBuilder, closed};
 use crate::client::{self, Outgoing};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::machine::{Event, Events, Payload};
 use crate::protocol::frame::Kind;
 
@@ -191,7 +192,29 @@ impl Client {
     /// As [`Client::send`], [`Code::NoSuchCommand`](crate::Code::NoSuchCommand), and
     /// [`Code::HandlerThrew`](crate::Code::HandlerThrew) with [`Error::remote`] if the handler failed.
     pub async fn deliver(&self, command: &str, data: impl Content) -> Result<Data, Error> {
-        self.request(Kind::Request, "", command, data).await
+        self.request(Kind::Request, "", command, data, None).await
+    }
+
+    /// As [`Client::deliver`], for at most this long. An answer that has come by then counts, however late it is read.
+    ///
+    /// # Errors
+    /// As [`Client::deliver`], and [`Code::Timeout`](crate::Code::Timeout).
+    pub async fn deliver_within(&self, limit: Duration, command: &str, data: impl Content) -> Result<Data, Error> {
+        self.request(Kind::Request, "", command, data, Some(limit)).await
+    }
+
+    /// As [`Client::deliver_to`], for at most this long.
+    ///
+    /// # Errors
+    /// As [`Client::deliver_to`], and [`Code::Timeout`](crate::Code::Timeout).
+    pub async fn deliver_to_within(
+        &self,
+        limit: Duration,
+        name: &str,
+        command: &str,
+        data: impl Content,
+    ) -> Result<Data, Error> {
+        self.request(Kind::Request, name, command, data, Some(limit)).await
     }
 
     /// Sends a message to the client of a name, and waits for what its handler returns.
@@ -200,7 +223,7 @@ impl Client {
     /// As [`Client::deliver`], [`Code::NoSuchClient`](crate::Code::NoSuchClient), and
     /// [`Code::ClientLeft`](crate::Code::ClientLeft) if it goes before it has answered.
     pub async fn deliver_to(&self, name: &str, command: &str, data: impl Content) -> Result<Data, Error> {
-        self.request(Kind::Request, name, command, data).await
+        self.request(Kind::Request, name, command, data, None).await
     }
 
     /// Asks the server who is there, and what it handles.
@@ -208,7 +231,7 @@ impl Client {
     /// # Errors
     /// [`Code::Closed`](crate::Code::Closed).
     pub async fn discover(&self) -> Result<Discovered, Error> {
-        self.request(Kind::Discover, "", "", ()).await?.parse()
+        self.request(Kind::Discover, "", "", (), None).await?.parse()
     }
 
     /// Leaves. While the connection stands it first waits, for as long as
@@ -231,11 +254,18 @@ impl Client {
     async fn one_way(&self, kind: Kind, name: &str, command: &str, data: impl Content) -> Result<(), Error> {
         let data = data.to_data()?;
         let (sender, receiver) = oneshot::channel();
-        self.push(kind, name, command, &data, 0, |waiting| waiting.promises.push_back(sender))?;
+        self.push(kind, name, command, &data, (0, None), |waiting| waiting.promises.push_back(sender))?;
         receiver.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    async fn request(&self, kind: Kind, name: &str, command: &str, data: impl Content) -> Result<Data, Error> {
+    async fn request(
+        &self,
+        kind: Kind,
+        name: &str,
+        command: &str,
+        data: impl Content,
+        limit: Option<Duration>,
+    ) -> Result<Data, Error> {
         let data = data.to_data()?;
         let request = {
             let mut waiting = self.shared.waiting();
@@ -243,7 +273,7 @@ impl Client {
             waiting.deliveries_so_far
         };
         let (sender, receiver) = oneshot::channel();
-        self.push(kind, name, command, &data, request, |waiting| {
+        self.push(kind, name, command, &data, (request, limit), |waiting| {
             waiting.deliveries.insert(request, sender);
         })?;
         let question = Question { shared: &self.shared, request };
@@ -259,15 +289,18 @@ impl Client {
         name: &str,
         command: &str,
         data: &Data,
-        request: u64,
+        (request, limit): (u64, Option<Duration>),
         note: impl FnOnce(&mut Waiting),
     ) -> Result<(), Error> {
         let payload = if kind == Kind::Discover { Payload::Json(b"") } else { data.payload() };
-        self.shared.driver.step(|io, _, _| {
+        self.shared.driver.step(|io, now, _| {
             if !io.machine.is_started() {
                 return Err(closed());
             }
             io.machine.push(&Outgoing { kind, name, command, payload, request })?;
+            if let Some(end) = limit.and_then(|limit| now.checked_add(limit)) {
+                io.machine.limit_time(request, end);
+            }
             note(&mut self.shared.waiting());
             Ok(())
         })
@@ -332,6 +365,11 @@ impl Events for Recorder {
                         Err(failure) => Err(Error::from_json(failure.content())),
                     };
                     drop(delivery.send(answer));
+                }
+            }
+            Event::TimedOut { request } => {
+                if let Some(delivery) = self.waiting().deliveries.remove(&request) {
+                    drop(delivery.send(Err(error::timed_out())));
                 }
             }
             Event::Settled { count } => {

@@ -81,6 +81,16 @@ fn cancelling_what_waits_for_a_server() {
 }
 
 #[test]
+fn an_answer_within_a_time_limit() {
+    does_not_grow("a limit that an answer ends", |outstanding| {
+        let mut sender = Sender::connected(Kind::Request, outstanding);
+        let end = sender.now + Duration::from_secs(60);
+        (1..=sender.sent).for_each(|request| sender.client.limit_time(request, end));
+        move |sample| sender.receive(&frame(Kind::Response, some(outstanding, sample), ""))
+    });
+}
+
+#[test]
 fn sending_while_there_is_no_server() {
     does_not_grow("queueing", |outstanding| {
         let mut sender = Sender::alone(Kind::Emit, outstanding);

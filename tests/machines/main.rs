@@ -10,6 +10,7 @@ mod deliveries;
 mod limits;
 mod messages;
 mod sessions;
+mod time_limits;
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -19,6 +19,7 @@ pub(crate) enum Said {
         request: u64,
         outcome: Result<String, String>,
     },
+    TimedOut(u64),
     Settled(u64),
     Rejected(Code),
     Connected,
@@ -51,6 +52,7 @@ impl From<Event<'_>> for Said {
                 Said::Message { session, from: from.into(), request, redelivered, payload: text(payload), receipt }
             }
             Event::Answer { request, outcome } => Said::Answer { request, outcome: outcome.map(text).map_err(text) },
+            Event::TimedOut { request } => Said::TimedOut(request),
             Event::Settled { count } => Said::Settled(count),
             Event::Rejected { error } => Said::Rejected(error.code()),
             Event::Connected { .. } => Said::Connected,

@@ -1,0 +1,79 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { mock, test } = require('node:test')
+const { Domain } = require('./support/domain.js')
+const { within } = require('./support/deadline.js')
+
+/** More than end at once, in any of the places where they are portioned. */
+const MANY = 20_000
+
+/** The most of them that reject before others have their turn. */
+const PORTION = 1024
+
+test('many deliveries whose time ends at once leave others their turn', async t => {
+  const domain = new Domain(t)
+  const alone = domain.idleClient('alone')
+  const connecting = alone.connect().catch(() => {})
+  await check(index => alone.deliver(null, 'echo', index, { timeout: 30 }))
+  await alone.close()
+  await connecting
+})
+
+test('so do those to a client that does not answer', async t => {
+  const domain = new Domain(t)
+  domain.server()
+  const alice = await domain.client('alice')
+  await domain.client('bob', { never: () => new Promise(() => {}) })
+  await check(index => alice.deliver('bob', 'never', index, { timeout: 1000 }))
+})
+
+/** Makes many deliveries, and looks how many reject in one turn of the event loop. */
+async function check(ask) {
+  let rejected = 0
+  let most = 0
+  const codes = new Set()
+  const all = Array.from({ length: MANY }, (_, index) =>
+    ask(index).catch(error => {
+      rejected++
+      codes.add(error.code)
+    }),
+  )
+  let seen = 0
+  let watching = true
+  const watch = () => {
+    most = Math.max(most, rejected - seen)
+    seen = rejected
+    if (watching) setImmediate(watch)
+  }
+  watch()
+  await within(Promise.all(all), 'the rejections', 60_000)
+  watching = false
+  assert.deepEqual([...codes], ['ERR_IPC_TIMEOUT'])
+  assert.ok(most <= PORTION, `${most} in one turn`)
+}
+
+test('the time of a delivery runs where timers are faked', async t => {
+  const domain = new Domain(t)
+  domain.server({ never: () => new Promise(() => {}) })
+  const alice = await domain.client('alice')
+  const idle = domain.idleClient('idle')
+  t.after(() => mock.timers.reset())
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] })
+  await assert.rejects(alice.deliver(null, 'never', 1, { timeout: 20 }), { code: 'ERR_IPC_TIMEOUT' })
+  await assert.rejects(idle.deliver(null, 'never', 1, { timeout: 20 }), { code: 'ERR_IPC_TIMEOUT' })
+})
+
+test('an answer that has come in time counts, however late the program looks', async t => {
+  const domain = new Domain(t)
+  const server = domain.spawn('counting-server.js', ['/dev/null'])
+  await server.report('listening')
+  const alice = await domain.client('alice')
+  for (let round = 0; round < 5; round++) {
+    const answer = alice.deliver(null, 'ask', round, { timeout: 60 })
+    // It is written at the end of this tick, and the answer comes while this thread does nothing.
+    await Promise.resolve()
+    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200))
+    assert.equal(await answer, round)
+  }
+})
