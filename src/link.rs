@@ -5,7 +5,7 @@ use crate::protocol::frame::{self, Frame, Kind};
 use crate::protocol::outbox::Outbox;
 
 /// Stands for a message until its handler has been called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Receipt {
     /// Counts the numberings of a session; a receipt of an earlier one says nothing any more.
     numbering: u32,

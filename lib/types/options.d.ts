@@ -52,9 +52,10 @@ export interface ServerOptions extends CommonOptions {
   slowConsumerLimit?: number
   /**
    * How much of messages that have begun to arrive and are not complete the server holds, of all connections, in bytes.
-   * Beyond it, of messages above 64 KiB only the one nearest to completion is read, and the others wait in their sockets;
-   * one that does not go on for two seconds while others wait loses its connection, and may resume its session. With 0,
-   * large messages are always read one after the other. Default: `536870912` (512 MiB).
+   * Half of it is kept free for what handlers have just been given. Beyond the other half, of messages above 64 KiB only
+   * the one nearest to completion is read, and the others wait in their sockets; one that does not go on for two seconds
+   * while others wait loses its connection, and may resume its session. With 0, large messages are always read one after
+   * the other. Default: `536870912` (512 MiB).
    */
   unfinishedLimit?: number
   /**

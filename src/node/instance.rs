@@ -9,6 +9,7 @@ use super::batch::Part;
 use super::endpoint::{Endpoint, LoopEndpoint};
 use super::environment::Environment;
 use super::event_loop::TargetSocket;
+use super::memory;
 use super::raw::{Callback, guard};
 use crate::client::Client;
 use crate::error::Error;
@@ -158,6 +159,7 @@ impl Instance {
         guard((), || self.hand_over());
         self.in_turn.set(false);
         self.look_after();
+        memory::give_back();
     }
 
     fn hand_over(&self) {

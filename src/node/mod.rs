@@ -4,7 +4,7 @@
 //! - [`instance`], [`endpoint`], [`environment`]: what JavaScript's objects stand for.
 //! - [`event_loop`], [`loop_registry`], [`libuv`]: the loop driver; [`busy_poll`], [`processors`]: when it polls before it waits.
 //! - [`thread`]: the thread driver.
-//! - [`batch`]: events on their way to JavaScript. [`console`]: what `verbose` shows. [`raw`]: Node-API.
+//! - [`memory`]: the allocator. [`batch`]: events on their way to JavaScript. [`console`]: what `verbose` shows. [`raw`]: Node-API.
 
 #![cfg_attr(test, allow(dead_code, reason = "a test binary registers nothing with Node, so nothing is called"))]
 
@@ -19,13 +19,7 @@ mod event_loop;
 mod instance;
 mod libuv;
 mod loop_registry;
+mod memory;
 mod processors;
 mod raw;
 mod thread;
-
-/// The system's allocator may give the memory of each large message back at once, and a fresh page costs more than to
-/// carry its bytes. This one waits a second.
-// Sanitizers know the system's alone, see scripts/sanitize.js.
-#[cfg(not(ipcio_system_allocator))]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

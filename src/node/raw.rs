@@ -12,12 +12,22 @@ use std::sync::Arc;
 use napi::sys;
 
 use super::batch::Part;
+use super::memory;
 
 /// From this size on, a Buffer keeps the memory of its bytes instead of copying them.
 const LARGE: usize = 64 * 1024;
 
 /// Up to this size, Buffers are freed by scavenges. Larger ones bring about a full collection each, or nearly so.
 const SCAVENGED: usize = 16 * 1024 * 1024;
+
+/// From this size on, to copy takes longer than to wait for another thread for a moment.
+const WORTH_WAITING: usize = 1024 * 1024;
+
+/// How often another thread is let go first.
+const YIELDS: usize = 1000;
+
+/// V8 goes on with a collection in steps of some milliseconds; so many are enough for a small heap.
+const COLLECTS: usize = 4;
 
 /// An environment of Node: a thread with an instance of this addon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -195,12 +205,18 @@ impl Scope {
     fn buffer(&self, part: Part) -> Option<Value<'_>> {
         let Part { memory, start, .. } = part;
         let length = memory.len() - start;
+        if length >= WORTH_WAITING {
+            wait_for_others(&memory);
+        }
         let mut memory = match Arc::try_unwrap(memory) {
             // Typed arrays of any kind may be laid over it.
             Ok(memory) if length >= LARGE && memory[start..].as_ptr().cast::<u64>().is_aligned() => memory,
             Ok(memory) => return self.copied_buffer(&memory[start..]),
             Err(memory) => return self.copied_buffer(&memory[start..]),
         };
+        if length > SCAVENGED {
+            self.collect_before_more();
+        }
         let mut value = ptr::null_mut();
         let data = memory[start..].as_mut_ptr();
         let kept = Arc::new(memory);
@@ -232,6 +248,20 @@ impl Scope {
         let mut value = ptr::null_mut();
         // SAFETY: the scope's environment is the current one; nobody uses the memory.
         unsafe { sys::napi_create_arraybuffer(self.0.0, 1, ptr::null_mut(), &raw mut value) };
+    }
+
+    /// Has V8 go on with a collection that is due. It begins one when a large Buffer is made, but goes on with it only when
+    /// more is allocated or the loop is idle: of messages that come one behind another, several would be kept that nobody
+    /// uses any more.
+    fn collect_before_more(&self) {
+        let mut total = 0;
+        for _ in 0..COLLECTS {
+            // SAFETY: the scope's environment is the current one.
+            unsafe {
+                sys::napi_adjust_external_memory(self.0.0, 1, &raw mut total);
+                sys::napi_adjust_external_memory(self.0.0, -1, &raw mut total);
+            }
+        }
     }
 
     fn copied_buffer(&self, bytes: &[u8]) -> Option<Value<'_>> {
@@ -275,10 +305,21 @@ pub(super) unsafe fn finish_cleanup(handle: sys::napi_async_cleanup_hook_handle)
     unsafe { sys::napi_remove_async_cleanup_hook(handle) };
 }
 
+/// Waits a little until nobody else has the memory: the thread that has read it may not have let go of it yet.
+fn wait_for_others(memory: &Arc<Vec<u8>>) {
+    for _ in 0..YIELDS {
+        if Arc::strong_count(memory) == 1 {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// JavaScript has no use for a Buffer any more.
 unsafe extern "C" fn release(_: sys::napi_env, _: *mut c_void, owner: *mut c_void) {
     // SAFETY: the owner that `Env::buffer` gave away, once.
     drop(unsafe { Arc::from_raw(owner.cast::<Vec<u8>>().cast_const()) });
+    memory::give_back();
 }
 
 impl Callback {

@@ -12,6 +12,7 @@ use napi::sys;
 
 use super::batch::Batches;
 use super::environment;
+use super::memory;
 use super::raw::{Env, Scope, guard};
 use crate::error::{Code, Error};
 use crate::machine::{Event, Events, Machine};
@@ -166,7 +167,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn runtime() -> Result<&'static tokio::runtime::Handle, Error> {
     static RUNTIME: OnceLock<std::io::Result<tokio::runtime::Handle>> = OnceLock::new();
     let started = RUNTIME.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .on_thread_park(memory::give_back)
+            .build()?;
         let handle = runtime.handle().clone();
         std::thread::Builder::new()
             .name("ipcio".into())

@@ -214,8 +214,9 @@ impl ServerBuilder {
     }
 
     /// Bytes of messages that have begun to arrive and are not complete, of all connections; 512 MiB if it is not given.
-    /// Beyond it, only the one nearest to completion is read and the others wait in their sockets; one that does not go on
-    /// for two seconds while others wait loses its connection, and may resume.
+    /// Half of it is kept free for what handlers have just been given. Beyond the other half, of messages above 64 KiB only
+    /// the one nearest to completion is read and the others wait in their sockets; one that does not go on for two seconds
+    /// while others wait loses its connection, and may resume.
     pub fn unfinished_limit(mut self, bytes: usize) -> Self {
         self.unfinished_limit = bytes;
         self

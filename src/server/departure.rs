@@ -93,6 +93,7 @@ impl Server {
         let session = self.sessions.remove(&id)?;
         self.discovered = None;
         let missed = self.away.remove(id);
+        self.unfinished.handled(id, None, &mut self.actions);
         for connection in session.connections() {
             if self.connections.remove(&connection).is_some() {
                 self.actions.push_back(Action::Close(connection));

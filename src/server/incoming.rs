@@ -144,6 +144,7 @@ impl Server {
         };
         narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {}", session.name);
         let receipt = session.link.give();
+        self.unfinished.give(id, receipt, frame.payload.len());
         session.asked += usize::from(request.is_some());
         events.event(Event::Message(Incoming {
             session: id,

@@ -156,6 +156,7 @@ impl Machine for Server {
     fn handled(&mut self, id: SessionId, receipt: Receipt, _: Instant) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.link.handled(receipt);
+            self.unfinished.handled(id, Some(receipt), &mut self.actions);
             self.report_due(id);
             self.looks_for(id);
         }

@@ -1,12 +1,14 @@
 //! What has begun to arrive and is not complete, of all connections. Where it is much, only the connection nearest to
-//! completion is read, and what the others write waits in their sockets.
+//! completion is read, and what the others write waits in their sockets. Large messages that the application has been given
+//! and has not looked at count too: it gets no more of them than it can deal with.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use crate::machine::{Action, ConnectionId};
+use crate::link::Receipt;
+use crate::machine::{Action, ConnectionId, SessionId};
 use crate::protocol::Partial;
 
 /// A message up to this size, in bytes, does not wait: it holds little, and there are many.
@@ -34,6 +36,9 @@ pub(super) struct Unfinished {
     nearest: BTreeSet<(usize, ConnectionId)>,
     /// Connections that are not read for now, by what is missing; 0 for those that have begun nothing.
     waiting: BTreeSet<(usize, ConnectionId)>,
+    /// Large messages that are complete, and that no handler has been called for: the application is busy.
+    given: FxHashMap<SessionId, VecDeque<(Receipt, usize)>>,
+    given_bytes: usize,
     /// Whether only the nearest of the large ones is read.
     pressed: bool,
     /// When it is looked at who holds up others, since when that is done, and whether some have waited since the last look.
@@ -73,6 +78,8 @@ impl Unfinished {
             messages: FxHashMap::default(),
             nearest: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            given: FxHashMap::default(),
+            given_bytes: 0,
             pressed: false,
             look: None,
             since: None,
@@ -89,7 +96,10 @@ impl Unfinished {
         let begun = self.messages.get(&connection);
         let may = match begun {
             None => self.may_begin(),
-            Some(begun) => !begun.is_large() || self.nearest.first().is_some_and(|first| first.1 == connection),
+            Some(begun) => {
+                let is_nearest = || self.nearest.first().is_some_and(|first| first.1 == connection);
+                !begun.is_large() || (is_nearest() && self.has_room())
+            }
         };
         if !may {
             self.waited = true;
@@ -130,9 +140,9 @@ impl Unfinished {
         self.changed(actions);
     }
 
-    /// Bytes that have arrived, and connections that wait.
+    /// Bytes that have arrived and that no handler was called for, and connections that wait.
     pub(super) fn outstanding(&self) -> (usize, usize) {
-        (self.total, self.waiting.len())
+        (self.total + self.given_bytes, self.waiting.len())
     }
 
     /// A connection has ended.
@@ -141,6 +151,32 @@ impl Unfinished {
             return;
         }
         self.take(connection);
+        self.changed(actions);
+    }
+
+    /// A message was given to the application.
+    pub(super) fn give(&mut self, session: SessionId, receipt: Receipt, bytes: usize) {
+        if bytes > SMALL {
+            self.given.entry(session).or_default().push_back((receipt, bytes));
+            self.given_bytes += bytes;
+        }
+    }
+
+    /// A handler was called for the message of that receipt, and for all before it; without one, nobody waits for any more.
+    pub(super) fn handled(&mut self, session: SessionId, receipt: Option<Receipt>, actions: &mut VecDeque<Action>) {
+        if self.given.is_empty() {
+            return;
+        }
+        let Some(given) = self.given.get_mut(&session) else { return };
+        while let Some(&(first, bytes)) = given.front()
+            && receipt.is_none_or(|receipt| first <= receipt)
+        {
+            given.pop_front();
+            self.given_bytes -= bytes;
+        }
+        if given.is_empty() {
+            self.given.remove(&session);
+        }
         self.changed(actions);
     }
 
@@ -172,9 +208,19 @@ impl Unfinished {
         self.beginnings <= SLACK.max(self.limit / 8)
     }
 
-    /// What the nearest of the large ones still needs; not more than half of the limit, since anybody can claim a length.
+    /// Half of the limit: the other half is for what the application has just been given, and has not let go of.
+    fn much(&self) -> usize {
+        self.limit / 2
+    }
+
+    /// Whether large messages may go on at all: the application can deal with more.
+    fn has_room(&self) -> bool {
+        self.given_bytes == 0 || self.given_bytes < self.much()
+    }
+
+    /// What the nearest of the large ones still needs.
     fn reserved(&self) -> usize {
-        self.nearest.first().map_or(0, |&(missing, _)| missing.min(self.limit / 2))
+        self.nearest.first().map_or(0, |&(missing, _)| missing.min(self.much()))
     }
 
     fn take(&mut self, connection: ConnectionId) -> Option<Begun> {
@@ -191,18 +237,20 @@ impl Unfinished {
 
     /// Lets those read on for whom there is room now.
     fn changed(&mut self, actions: &mut VecDeque<Action>) {
-        self.pressed = self.total + self.reserved() > self.limit;
+        self.pressed = self.total + self.given_bytes + self.reserved() > self.much();
         if self.waiting.is_empty() {
             return;
         }
-        if let Some(&nearest) = self.nearest.first() {
+        if let Some(&nearest) = self.nearest.first()
+            && self.has_room()
+        {
             self.release(nearest, actions);
         }
-        let mut planned = self.total + self.reserved();
+        let mut planned = self.total + self.given_bytes + self.reserved();
         while let Some(&next) = self.waiting.first() {
             let has_room = if self.messages.contains_key(&next.1) {
                 planned += next.0;
-                !self.pressed && planned <= self.limit
+                !self.pressed && planned <= self.much()
             } else {
                 self.may_begin()
             };
@@ -229,7 +277,7 @@ mod tests {
 
     const MEGABYTE: usize = 1024 * 1024;
 
-    /// Connections with messages of some megabytes each under a limit of ten, and which of them may read.
+    /// Connections with messages of some megabytes each under a limit of twenty, and which of them may read.
     struct Crowd {
         unfinished: Unfinished,
         actions: VecDeque<Action>,
@@ -238,7 +286,7 @@ mod tests {
 
     impl Crowd {
         fn new() -> Crowd {
-            Crowd { unfinished: Unfinished::new(10 * MEGABYTE), actions: VecDeque::new(), now: Instant::now() }
+            Crowd { unfinished: Unfinished::new(20 * MEGABYTE), actions: VecDeque::new(), now: Instant::now() }
         }
 
         /// So many megabytes have arrived of a message of that size.
@@ -348,7 +396,7 @@ mod tests {
     fn small_messages_may_go_beyond_the_limit_and_far_beyond_it_nobody_begins_another_one() {
         let mut crowd = Crowd::new();
         let part = Partial { bytes: 60_000, missing: 1 };
-        let count = u32::try_from(10 * MEGABYTE / part.bytes).unwrap();
+        let count = u32::try_from(20 * MEGABYTE / part.bytes).unwrap();
         (0..=count).for_each(|id| crowd.notes(id, part));
         assert!(crowd.may_read(0) && !crowd.may_read(count + 1) && !crowd.may_read(count + 2));
         assert_eq!(crowd.stalled_within(2_000).len(), count as usize + 1);
@@ -357,9 +405,36 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_was_only_claimed_keeps_nobody_from_reading() {
+    fn a_length_that_was_only_claimed_holds_up_nobody_who_is_nearer_to_completion() {
         let mut crowd = Crowd::new();
         (0..50).for_each(|id| crowd.notes(id, Partial { bytes: 100, missing: 1 << 32 }));
-        assert!((0..50).all(|id| crowd.may_read(id)));
+        crowd.has(50, 1, 2);
+        assert!(crowd.may_read(50) && crowd.may_read(51));
+    }
+
+    #[test]
+    fn an_application_that_is_busy_is_given_no_more_large_messages_than_half_of_the_limit() {
+        let mut crowd = Crowd::new();
+        let session = SessionId(1);
+        let receipts: Vec<Receipt> = (1..=3)
+            .map(|_| {
+                let mut link = crate::link::Link::default();
+                link.count(crate::protocol::frame::Kind::Send);
+                link.give()
+            })
+            .collect();
+        crowd.has(1, 5, 6);
+        crowd.notes(2, Partial { bytes: 10, missing: 10 });
+        for &receipt in &receipts {
+            assert!(crowd.may_read(1) && crowd.may_read(2) && crowd.may_read(3));
+            crowd.unfinished.give(session, receipt, 4 * MEGABYTE);
+        }
+        crowd.has(1, 5, 6);
+        assert!(!crowd.may_read(1) && crowd.may_read(2) && crowd.may_read(3));
+        crowd.unfinished.handled(session, receipts.last().copied(), &mut crowd.actions);
+        assert_eq!((crowd.read_again(), crowd.unfinished.given_bytes), (vec![1], 0));
+        crowd.unfinished.give(session, receipts[0], 12 * MEGABYTE);
+        crowd.unfinished.handled(session, None, &mut crowd.actions);
+        assert_eq!((crowd.unfinished.given_bytes, crowd.unfinished.given.len()), (0, 0));
     }
 }

@@ -415,6 +415,13 @@ fn beyond_the_limit_of_what_is_unfinished_large_messages_arrive_one_after_the_ot
     let paused = world.pipes.iter().filter(|pipe| pipe.to_server.paused).count();
     assert!(paused > 0, "nobody waits");
     world.settle();
-    let got = world.take_server().iter().filter(|said| matches!(said, Said::Message { .. })).count();
+    // The next one comes when a handler was called for the one before.
+    let mut got = 0;
+    while !world.server_said.is_empty() {
+        let said = world.take_server();
+        got += messages(&said).len();
+        handle(&mut world, Side::Server, &said);
+        world.settle();
+    }
     assert_eq!((got, world.pipes.iter().filter(|pipe| pipe.to_server.paused).count()), (5, 0));
 }
