@@ -12,8 +12,8 @@ const LARGE: usize = 64 * 1024;
 /// From this size on, a frame gets its room in steps: a length alone, which anybody can write, is worth no more.
 const FIRST_STEP: usize = 4 * 1024 * 1024;
 
-/// Each step has so many times the room of what has arrived. Few steps, as each copies that.
-const STEP: usize = 16;
+/// Each step has so many times the room of what has arrived, which it copies: nobody waits for that for long.
+const STEP: usize = 64;
 
 /// Typed arrays of any kind may be laid over a payload that begins at a multiple of this.
 const ALIGNMENT: usize = 8;
