@@ -12,6 +12,13 @@ pub struct Receipt {
     sequence: u64,
 }
 
+impl Receipt {
+    /// The message's sequence number.
+    pub fn sequence(self) -> u64 {
+        self.sequence
+    }
+}
+
 /// The sequence numbers of a session, both ways, and the queue of what goes out.
 #[derive(Debug, Default)]
 pub struct Link {
@@ -43,12 +50,22 @@ impl Link {
     /// The frame that was counted last goes to the application.
     pub fn give(&mut self) -> Receipt {
         self.given = self.received;
+        self.last()
+    }
+
+    /// Stands for the frame that was counted last.
+    pub fn last(&self) -> Receipt {
         Receipt { numbering: self.numbering, sequence: self.received }
+    }
+
+    /// Whether a receipt still says something.
+    pub fn is_of_this_numbering(&self, receipt: Receipt) -> bool {
+        receipt.numbering == self.numbering
     }
 
     /// The application has been called for the message of this receipt, and all before it.
     pub fn handled(&mut self, receipt: Receipt) {
-        if receipt.numbering == self.numbering {
+        if self.is_of_this_numbering(receipt) {
             self.handled = self.handled.max(receipt.sequence);
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::deliveries::{self, Deliveries};
+use super::held::{self, Held};
 use super::legacy::Legacy;
 use super::retained::Retained;
 use super::{Client, Greeting, HANDSHAKE, State};
@@ -129,6 +130,7 @@ impl Client {
         self.link.restart();
         self.link.outbox.put_back(self.retained.frames());
         self.retained.clear();
+        self.held.clear();
         // Answers belong to deliveries of the server before; nobody waits for them now.
         self.link.outbox.for_each_mut(|bytes| {
             if matches!(frame::kind_of(bytes), Kind::Response | Kind::Failure) {
@@ -161,10 +163,13 @@ impl Client {
             let Ok(frame) = Frame::decode_trusted(bytes) else { return };
             if frame.payload.len() > limit {
                 failed.push((frame.id, frame.payload.len()));
-                let kind = frame.kind;
+                let is_settled = held::is_settled(frame.flags, frame.kind);
+                let is_rejected = frame.kind.is_one_way() && !is_settled;
                 frame::turn_into(bytes, Kind::Void);
-                if kind.is_one_way() {
+                if is_rejected {
                     frame::mark(bytes, deliveries::REJECTED);
+                } else if is_settled {
+                    frame::unmark(bytes, held::SETTLED);
                 }
             }
         });
@@ -270,6 +275,7 @@ impl Client {
         self.closing = None;
         self.link = Link::default();
         self.deliveries = Deliveries::default();
+        self.held = Held::default();
         self.retained = Retained::default();
         self.uuid = None;
         self.dirty = false;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, Outgoing, SERVER, State, deliveries};
+use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, Outgoing, SERVER, State, deliveries, held};
 use crate::error;
 use crate::link::Link;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload};
@@ -37,13 +37,18 @@ impl Client {
         acknowledge: impl FnOnce(&mut Link, &mut dyn FnMut(&[u8])) -> Result<(), ProtocolError>,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
-        let (deliveries, retained) = (&mut self.deliveries, &mut self.retained);
+        let (deliveries, held, retained) = (&mut self.deliveries, &mut self.held, &mut self.retained);
         let limit = self.limit;
         let mut count = 0;
+        let mut sequence = self.link.outbox.acknowledged();
         let result = acknowledge(&mut self.link, &mut |bytes| {
             let kind = frame::kind_of(bytes);
+            sequence += 1;
+            if !held.is_empty() {
+                held.acknowledged(sequence, bytes, retained);
+            }
             if kind.is_one_way() {
-                count += 1;
+                count += u64::from(!held::is_settled(frame::flags_of(bytes), kind));
             } else if kind == Kind::Void && frame::flags_of(bytes).contains(deliveries::REJECTED) {
                 if count > 0 {
                     events.event(Event::Settled { count: std::mem::take(&mut count) });
@@ -72,7 +77,7 @@ impl Client {
     ) -> Result<(), ProtocolError> {
         self.link.count(frame.kind);
         match frame.kind {
-            Kind::Void | Kind::Padding | Kind::Cancel | Kind::Held | Kind::Released => {}
+            Kind::Void | Kind::Padding | Kind::Cancel => {}
             Kind::Acknowledgement => {
                 let count = frame.id;
                 self.settle_promises(|link, each| link.outbox.acknowledge(count, each), events)?;
@@ -80,6 +85,8 @@ impl Client {
             Kind::Emit | Kind::Broadcast | Kind::Request => self.message(frame, events),
             Kind::Response => self.answer(frame.id, Ok(Payload::of(frame)), events),
             Kind::Failure => self.answer(frame.id, Err(Payload::of(frame)), events),
+            Kind::Held => self.hold(frame.id)?,
+            Kind::Released => self.held.released(frame.id, &mut self.retained),
             Kind::Goodbye => narrate!(self.verbose, "CLIENT GOODBYE", self.options.name, "the server closes"),
             Kind::Send | Kind::Discover => return Err(ProtocolError::Unexpected),
         }
@@ -87,6 +94,18 @@ impl Client {
             self.acknowledge_soon(now);
         }
         self.close_if_done(now, events);
+        Ok(())
+    }
+
+    /// The server is about to acknowledge a message that it could not hand over yet.
+    fn hold(&mut self, sequence: u64) -> Result<(), ProtocolError> {
+        let outbox = &self.link.outbox;
+        // It can only be one that is not acknowledged yet.
+        let is_open = sequence > outbox.acknowledged() && sequence - outbox.acknowledged() <= outbox.len();
+        if !is_open {
+            return Err(ProtocolError::Unexpected);
+        }
+        self.held.hold(sequence);
         Ok(())
     }
 

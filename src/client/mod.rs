@@ -3,6 +3,7 @@
 mod connection;
 mod deliveries;
 mod exchange;
+mod held;
 mod legacy;
 mod machine;
 mod outstanding;
@@ -27,6 +28,7 @@ use crate::protocol::splitter::Splitter;
 use crate::trust::Trust;
 
 use deliveries::{Deliveries, Place};
+use held::Held;
 use legacy::Legacy;
 use retained::Retained;
 
@@ -72,6 +74,7 @@ pub struct Client {
     state: State,
     link: Link,
     deliveries: Deliveries,
+    held: Held,
     retained: Retained,
     session: String,
     /// The server of the last connection, and the id that it gave.
@@ -144,6 +147,7 @@ impl Client {
             state: State::Idle,
             link: Link::default(),
             deliveries: Deliveries::default(),
+            held: Held::default(),
             retained: Retained::default(),
             session: message::random_hex(),
             server: None,

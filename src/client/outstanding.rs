@@ -17,6 +17,7 @@ impl Client {
             ("bytes of a handshake", text),
             ("deliveries without an answer", self.deliveries.len()),
             ("time limits", self.deliveries.limits().len()),
+            ("messages that the server holds", self.held.len()),
             ("bytes that the server has acknowledged", self.retained.size()),
             ("deliveries that no handler has answered", self.asked),
             ("actions", self.actions.len()),

@@ -352,6 +352,13 @@ pub fn mark(bytes: &mut [u8], flags: Flags) {
     }
 }
 
+/// Takes flags from the frame that `bytes` begin with.
+pub fn unmark(bytes: &mut [u8], flags: Flags) {
+    if let Some(byte) = bytes.get_mut(5) {
+        *byte &= !flags.0;
+    }
+}
+
 /// Makes the frame that `bytes` begin with one of another kind.
 pub fn turn_into(bytes: &mut [u8], kind: Kind) {
     if let Some(byte) = bytes.get_mut(4) {

@@ -279,6 +279,11 @@ impl Outbox {
         self.frames == 0
     }
 
+    /// Sequenced frames that the peer has acknowledged on this numbering.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
     /// Bytes that wait, written or not.
     pub fn size(&self) -> usize {
         self.bytes

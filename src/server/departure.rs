@@ -90,10 +90,12 @@ impl Server {
     }
 
     pub(super) fn remove_session(&mut self, id: SessionId, events: &mut dyn Events) -> Option<Session> {
-        let session = self.sessions.remove(&id)?;
+        let mut session = self.sessions.remove(&id)?;
         self.discovered = None;
         let missed = self.away.remove(id);
         self.unfinished.handled(id, None, &mut self.actions);
+        let held = session.holding.take();
+        self.release(held);
         for connection in session.connections() {
             if self.connections.remove(&connection).is_some() {
                 self.actions.push_back(Action::Close(connection));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::held::{Held, Holding};
 use super::legacy::Legacy;
 use super::session::{Session, Wire};
 use super::{Connection, Options, Server, Timer};
@@ -11,8 +12,10 @@ use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerI
 use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 use crate::protocol::channel::Channel;
+use crate::protocol::frame::{self, Kind};
 use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self, Hello, Message, Welcome};
+use crate::protocol::outbox::Outbox;
 
 /// How long a name is disputed: a client that was killed and started anew may be heard of before the end of
 /// its old connection is.
@@ -110,6 +113,7 @@ impl Server {
         self.dirty.add(connection);
         self.session_connected(id, events);
         self.unpark(id);
+        self.hand_over(id);
         Some(connection)
     }
 
@@ -154,9 +158,10 @@ impl Server {
             let mut outbox = std::mem::take(&mut session.link.outbox);
             self.away.catch_up(id, &mut outbox);
             self.away.remove(id);
+            let former = (outbox, session.holding.take());
             // The name goes to this one: no other contender may get it in between.
             self.remove_session(id, events);
-            self.begin_session(connection, channel, name, hello, Some(outbox), now, events);
+            self.begin_session(connection, channel, name, hello, Some(former), now, events);
         } else if let Some(until) = dispute {
             self.timers.set(until, Timer::Greeting(connection));
             self.contenders.add(&name, connection);
@@ -174,7 +179,7 @@ impl Server {
         mut channel: Channel,
         name: String,
         hello: Option<Hello>,
-        former: Option<crate::protocol::outbox::Outbox>,
+        former: Option<(Outbox, Vec<Held>)>,
         now: Instant,
         events: &mut dyn Events,
     ) {
@@ -187,8 +192,10 @@ impl Server {
         let mut link = Link::default();
         let is_new = former.is_none();
         let version = hello.as_ref().map_or(1, |hello| hello.version.min(message::VERSION));
-        if let Some(former) = former {
-            link.inherit(former, version);
+        let mut holding = Holding::default();
+        if let Some((outbox, held)) = former {
+            link.inherit(outbox, version);
+            holding.messages = held;
         }
         let own = self.options.limit;
         let attempt = hello.as_ref().map_or(0, |hello| hello.attempt);
@@ -224,6 +231,7 @@ impl Server {
                 version,
                 attempt,
                 link,
+                holding,
                 limit,
                 wire,
                 blocked: false,
@@ -237,6 +245,7 @@ impl Server {
             if is_new {
                 self.unpark(id);
             }
+            self.hand_over(id);
         }
     }
 
@@ -275,6 +284,12 @@ impl Server {
             }
         } else {
             session.link.restart();
+            // It speaks of what the client has sent by other numbers from now on.
+            session.link.outbox.for_each_mut(|bytes| {
+                if matches!(frame::kind_of(bytes), Kind::Held | Kind::Released) {
+                    frame::turn_into(bytes, Kind::Void);
+                }
+            });
         }
         session.wire = Wire::Frames(connection);
         let (name, uuid, version) = (session.name.clone(), session.uuid.clone(), session.version);
@@ -283,6 +298,7 @@ impl Server {
         self.connections.insert(connection, frames(id, version, channel, &self.options));
         self.dirty.add(connection);
         self.session_connected(id, events);
+        self.hand_over(id);
     }
 
     /// Tells a connection why it can't stay.

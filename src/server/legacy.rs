@@ -167,8 +167,12 @@ impl Server {
         debug_assert_eq!(result, Ok(()), "only written frames were counted");
         if !session.link.outbox.is_written() {
             self.dirty.add(connection);
-        } else if std::mem::take(&mut session.blocked) {
-            events.event(Event::Drained { session: id });
+        } else {
+            if std::mem::take(&mut session.blocked) {
+                events.event(Event::Drained { session: id });
+            }
+            let held = session.holding.take();
+            self.release(held);
         }
     }
 

@@ -143,6 +143,10 @@ impl Machine for Server {
                 if session.link.outbox.is_written() && std::mem::take(&mut session.blocked) {
                     events.event(Event::Drained { session: id });
                 }
+                if !session.holding.messages.is_empty() {
+                    let held = session.holding.written(count);
+                    self.release(held);
+                }
             }
             Some(Connection::Legacy(id)) => {
                 let id = *id;

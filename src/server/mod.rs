@@ -7,6 +7,7 @@ mod closing;
 mod contenders;
 mod departure;
 mod greeting;
+mod held;
 mod incoming;
 mod legacy;
 mod machine;

@@ -20,6 +20,7 @@ impl Server {
             ("deliveries that no client has answered", self.relays.len()),
             ("entries that lead to deliveries", self.relays.links()),
             ("messages for clients on their way", self.parking.len()),
+            ("messages that their senders keep", sessions().map(|session| session.holding.messages.len()).sum()),
             ("clients that are away", away),
             ("broadcasts for clients that are away", self.away.broadcasts() as usize),
             ("names without a client", self.names.len().abs_diff(self.sessions.len())),

@@ -1,12 +1,14 @@
 //! What waits in a server's first moments: messages that were sent while there was none, for clients that may be on
 //! their way as well.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use super::{Server, Timer};
+use super::held::Held;
+use super::{Server, Timer, check_size};
 use crate::error;
 use crate::machine::SessionId;
 use crate::protocol::frame::{Flags, Frame, Kind};
@@ -14,79 +16,132 @@ use crate::protocol::frame::{Flags, Frame, Kind};
 /// The messages that wait. Together they may take as much room as those for one slow client.
 #[derive(Debug, Default)]
 pub(super) struct Parking {
-    messages: Vec<Parked>,
+    /// By the client that they are for. Names come from peers: this hash withstands chosen ones.
+    named: HashMap<Box<str>, Vec<Parked>>,
+    for_all: Vec<Parked>,
+    /// Counts all messages: the order in which they came.
+    next: u64,
+    count: usize,
     bytes: usize,
-    /// How many of them are for everybody.
-    for_all: usize,
     /// Hashes of names whose clients have left: one that comes again may have seen what waits for everybody.
     left: FxHashSet<u64>,
 }
 
 #[derive(Debug)]
 struct Parked {
-    origin: String,
-    /// The client that it is for; `None` for everybody.
-    target: Option<String>,
+    number: u64,
     /// Under what number the delivery is known here, or 0.
     relay: u64,
+    held: Option<Held>,
     frame: Vec<u8>,
 }
 
+impl Parked {
+    fn size(&self) -> usize {
+        size_of::<Parked>() + self.frame.len()
+    }
+}
+
 impl Parking {
-    fn push(&mut self, parked: Parked) {
-        self.bytes += parked.frame.len();
-        self.for_all += usize::from(parked.target.is_none());
-        self.messages.push(parked);
+    fn push(&mut self, target: Option<&str>, relay: u64, held: Option<Held>, frame: &Frame<'_>) {
+        let mut bytes = Vec::with_capacity(frame.size());
+        frame.encode(&mut bytes);
+        self.next += 1;
+        let parked = Parked { number: self.next, relay, held, frame: bytes };
+        self.count += 1;
+        self.bytes += parked.size();
+        match target {
+            Some(name) => match self.named.get_mut(name) {
+                Some(messages) => messages.push(parked),
+                None => {
+                    self.named.insert(name.into(), vec![parked]);
+                }
+            },
+            None => self.for_all.push(parked),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Vec<Parked> {
+        let found = self.named.remove(name).unwrap_or_default();
+        self.count -= found.len();
+        self.bytes -= found.iter().map(Parked::size).sum::<usize>();
+        found
     }
 
     /// A client of this name has left.
     pub(super) fn has_left(&mut self, name: &str) {
-        if self.for_all > 0 {
+        if !self.for_all.is_empty() {
             self.left.insert(hash(name));
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.messages.len()
+        self.count
     }
 
     fn is_for(&self, name: &str) -> bool {
-        self.messages.iter().any(|parked| parked.target.as_deref() == Some(name))
+        self.named.contains_key(name)
     }
 }
 
 impl Server {
     /// A client has come for which something may wait. One that comes back has it in its queue already.
     pub(super) fn unpark(&mut self, id: SessionId) {
+        if self.parking.count == 0 {
+            return;
+        }
         let Some(name) = self.sessions.get(&id).map(|session| session.name.clone()) else { return };
-        let comes_again = self.parking.left.contains(&hash(&name));
-        (self.parking.bytes, self.parking.for_all) = (0, 0);
-        for parked in std::mem::take(&mut self.parking.messages) {
-            let is_its = parked.target.as_deref() == Some(name.as_str());
-            let is_for_all = parked.target.is_none() && parked.origin != name;
-            if (is_its || is_for_all)
-                && let Ok(mut frame) = Frame::decode_trusted(&parked.frame)
-            {
-                if is_for_all && comes_again {
-                    frame.flags = frame.flags.with(Flags::REDELIVERED);
-                }
-                self.relays.assign(parked.relay, id);
-                self.push(id, &frame);
-                self.relayed = true;
+        let mut its = self.parking.take(&name).into_iter().peekable();
+        let again = if self.parking.left.contains(&hash(&name)) { Flags::REDELIVERED } else { Flags::default() };
+        let for_all = std::mem::take(&mut self.parking.for_all);
+        for parked in &for_all {
+            while let Some(earlier) = its.next_if(|earlier| earlier.number < parked.number) {
+                self.unpark_one(id, &earlier, Flags::default());
             }
-            if !is_its {
-                self.parking.push(parked);
+            // Its sender's name stands in it.
+            if Frame::decode_trusted(&parked.frame).is_ok_and(|frame| frame.name != name) {
+                self.unpark_one(id, parked, again);
             }
         }
+        self.parking.for_all = for_all;
+        for parked in its {
+            self.unpark_one(id, &parked, Flags::default());
+        }
+    }
+
+    fn unpark_one(&mut self, id: SessionId, parked: &Parked, flags: Flags) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Ok(mut frame) = Frame::decode_trusted(&parked.frame) else { return };
+        if let Err(error) = check_size(frame.payload, session.limit) {
+            let name = session.name.clone();
+            self.release(parked.held);
+            if let Some(relay) = self.relays.take(parked.relay) {
+                self.answer_failure(relay.origin, relay.request, &error);
+            } else {
+                self.drop_message(id, name, frame.payload.len());
+            }
+            return;
+        }
+        frame.flags = frame.flags.with(flags);
+        session.holding.messages.extend(parked.held);
+        self.relays.assign(parked.relay, id);
+        self.push(id, &frame);
+        self.relayed = true;
     }
 
     /// Whoever has not come by now is not there.
     pub(super) fn give_up_parked(&mut self) {
         self.settling = None;
-        for parked in std::mem::take(&mut self.parking).messages {
+        let named = std::mem::take(&mut self.parking).named;
+        let mut given_up: Vec<(&Parked, &str)> = Vec::new();
+        for (name, messages) in &named {
+            given_up.extend(messages.iter().map(|parked| (parked, &**name)));
+        }
+        given_up.sort_unstable_by_key(|(parked, _)| parked.number);
+        for (parked, name) in given_up {
+            self.release(parked.held);
             if let Some(relay) = self.relays.take(parked.relay) {
-                let name = parked.target.unwrap_or_default();
-                self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
+                self.answer_failure(relay.origin, relay.request, &error::no_such_client(name));
             }
         }
     }
@@ -105,10 +160,9 @@ impl Server {
         self.may_park(frame, now) && waited(frame)
     }
 
-    pub(super) fn park(&mut self, origin: &str, target: Option<&str>, relay: u64, outgoing: &Frame<'_>) {
-        let mut frame = Vec::with_capacity(outgoing.size());
-        outgoing.encode(&mut frame);
-        self.parking.push(Parked { origin: origin.to_owned(), target: target.map(str::to_owned), relay, frame });
+    /// Keeps a message for a client, or for all that come; `held` if its sender keeps it as well.
+    pub(super) fn park(&mut self, target: Option<&str>, relay: u64, held: Option<Held>, outgoing: &Frame<'_>) {
+        self.parking.push(target, relay, held, outgoing);
         if let Some(until) = self.settling {
             self.timers.set(until, Timer::Parked);
         }

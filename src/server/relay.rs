@@ -17,12 +17,17 @@ impl Server {
         let origin = session.name.clone();
         let outgoing = passed_on(frame, &origin, 0);
         if self.is_parked(frame, now) {
-            self.park(&origin, Some(frame.name), 0, &outgoing);
+            let held = self.hold(id);
+            self.park(Some(frame.name), 0, held, &outgoing);
         } else if let Some(&target) = self.names.get(frame.name) {
             let Some(receiver) = self.sessions.get(&target) else { return };
             if frame.payload.len() <= receiver.limit {
+                let is_away = !receiver.is_connected();
                 self.push(target, &outgoing);
                 self.relayed = true;
+                if is_away && let Some(held) = self.hold(id) {
+                    self.sessions.entry(target).and_modify(|session| session.holding.messages.push(held));
+                }
             } else {
                 let name = receiver.name.clone();
                 self.drop_message(target, name, frame.payload.len());
@@ -39,7 +44,7 @@ impl Server {
         self.push_to_all(&outgoing, Some(id), false);
         self.relayed = true;
         if self.parks_for_all(frame, now) {
-            self.park(&origin, None, 0, &outgoing);
+            self.park(None, 0, None, &outgoing);
         }
     }
 
@@ -53,7 +58,7 @@ impl Server {
         let begun = Relay { origin: id, request: frame.id, target: None };
         if self.is_parked(frame, now) {
             let relay = self.relays.begin(begun);
-            self.park(&origin, Some(frame.name), relay, &passed_on(frame, &origin, relay));
+            self.park(Some(frame.name), relay, None, &passed_on(frame, &origin, relay));
             return;
         }
         match self.answering(frame) {

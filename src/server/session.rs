@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::held::Holding;
 use super::legacy::Legacy;
 use crate::link::Link;
 use crate::machine::ConnectionId;
@@ -30,6 +31,8 @@ pub(super) struct Session {
     /// The client's own count of its connections.
     pub(super) attempt: u32,
     pub(super) link: Link,
+    /// What of its queue is kept by those who sent it.
+    pub(super) holding: Holding,
     /// The largest payload that both sides take.
     pub(super) limit: usize,
     pub(super) wire: Wire,

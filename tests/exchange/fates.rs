@@ -131,7 +131,19 @@ impl Play {
         }
     }
 
-    /// Whether the server keeps nothing that dies with it: it has written everything, and that arrives.
+    /// A client that has read everything loses its connection, which the server sees: what is written to one that does not
+    /// read any more is lost with the server.
+    pub(crate) fn leave_one(&mut self) {
+        let client = self.world.random.below(CLIENTS);
+        let Some(pipe) = self.world.pipe_of(client) else { return };
+        let streams = &mut self.world.pipes[pipe];
+        if self.world.clients[client].is_connected() && streams.server.is_some() && streams.to_client.is_quiet() {
+            streams.cut_both();
+            self.world.carry(pipe, Side::Server, usize::MAX);
+        }
+    }
+
+    /// Whether all clients have a connection that stands.
     pub(crate) fn all_connected(&self) -> bool {
         self.world.server.is_some()
             && (0..CLIENTS).all(|client| {

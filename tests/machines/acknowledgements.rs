@@ -10,7 +10,7 @@ use crate::world::{COMMAND, Said, Side};
 use crate::{SECOND, alice_and_bob, failure, failures, handle, messages};
 
 /// The frames under way to a side, what comes before them left out.
-fn frames(bytes: &[u8]) -> Vec<(Kind, u64)> {
+pub(crate) fn frames(bytes: &[u8]) -> Vec<(Kind, u64)> {
     let mut rest = match bytes.first() {
         Some(b'{') => &bytes[bytes.iter().position(|&byte| byte == b'}').unwrap() + 2..],
         _ => bytes,

@@ -7,6 +7,7 @@ mod away;
 mod closing;
 mod cost;
 mod deliveries;
+mod held;
 mod limits;
 mod messages;
 mod sessions;

@@ -87,6 +87,11 @@ impl Stream {
         self.ended = true;
     }
 
+    /// Whether everything was read, and more may follow.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.bytes.is_empty() && !self.ended && !self.deaf
+    }
+
     fn go_deaf(&mut self) {
         self.deaf = true;
         self.bytes.clear();
