@@ -8,10 +8,12 @@ const { parseArgs } = require('node:util')
 
 const { installDependencies } = require('../scripts/dependencies.js')
 
-const HELP = `node bench/run.js [--quick] [--only traffic,…] [--peers peer,…] [--rounds n] [--list] [--redraw]
+const HELP = `node bench/run.js [--quick] [--only traffic,…] [--peers peer,…] [--before folder] [--rounds n] [--list]
+                  [--redraw]
   --quick    short samples, one round: whether all works, not how fast it is
   --only     only these kinds of traffic
   --peers    only these peers
+  --before   another checkout of ipcio, built, to compare with: the peers before and before-again
   --rounds   how often each peer is measured (5)
   --list     the names of traffic and peers
   --redraw   no measuring: the tables and pictures from bench/results.json
@@ -34,6 +36,8 @@ async function main() {
   if (options.help) return void process.stdout.write(HELP)
   if (options.redraw) return redraw()
   installDependencies(HERE)
+  // The processes that are measured read it too.
+  if (options.before) process.env.IPCIO_BEFORE = path.resolve(options.before)
   const { peers, byName } = require('./peers')
   const { traffic } = require('./traffic')
   if (options.list) return list(traffic, peers)
@@ -41,7 +45,7 @@ async function main() {
     traffic: options.only ? options.only.map(name => find(traffic, name)) : traffic,
     peers: options.peers ? options.peers.map(byName) : peers,
   }
-  const complete = !options.quick && !options.only && !options.peers
+  const complete = !options.quick && !options.only && !options.peers && !options.before
   const { measureAll } = require('./measure')
   const results = await measureAll(chosen, options, keep)
   write(results, complete ? path.join(HERE, '..', 'docs') : LAST, complete ? HERE : LAST)
@@ -53,6 +57,7 @@ function parse() {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       peers: { type: 'string' },
+      before: { type: 'string' },
       rounds: { type: 'string' },
       list: { type: 'boolean', default: false },
       redraw: { type: 'boolean', default: false },

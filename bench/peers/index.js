@@ -14,8 +14,15 @@
 const { ipcio } = require('./ipcio')
 const { netIpc } = require('./net-ipc')
 
+// Another checkout of ipcio, built, and the same once more: what these two differ by is noise.
+const before = process.env.IPCIO_BEFORE
+const former = before
+  ? [ipcio('before', 'ipcio before', {}, before), ipcio('before-again', 'ipcio before, again', {}, before)]
+  : []
+
 const peers = [
   ipcio('ipcio', 'ipcio', {}),
+  ...former,
   ipcio('ipcio-nopoll', 'ipcio, busyPoll: 0', { busyPoll: 0 }),
   ipcio('ipcio-thread', "ipcio, driver: 'thread'", { driver: 'thread' }),
   require('./floor'),

@@ -4,8 +4,8 @@ const path = require('node:path')
 
 const ROOT = path.join(__dirname, '..', '..')
 
-// The three rows of ours differ only in options.
-function ipcio(name, label, options) {
+// The rows of ours differ in options, and in the checkout that they are of.
+function ipcio(name, label, options, root = ROOT) {
   return {
     name,
     label,
@@ -25,7 +25,7 @@ function ipcio(name, label, options) {
 
     available() {
       try {
-        require(ROOT)
+        require(root)
         return undefined
       } catch (error) {
         return error.message.split('\n')[0]
@@ -33,7 +33,7 @@ function ipcio(name, label, options) {
     },
 
     async serve({ path: socket, answer, receive, commands = 0 }) {
-      const { Server } = require(ROOT)
+      const { Server } = require(root)
       const server = new Server(
         { domain: domainOf(socket), ...options },
         {
@@ -50,7 +50,7 @@ function ipcio(name, label, options) {
     },
 
     async connect({ path: socket, name: own, answer, receive, wait = true }) {
-      const { Client } = require(ROOT)
+      const { Client } = require(root)
       const { busyPoll, driver } = options
       const client = new Client(
         { name: own, domain: domainOf(socket), busyPoll, driver },
