@@ -74,8 +74,8 @@ test('clients that send more at once than unfinishedLimit are all served, within
   const sizes = clients.map(client => client.deliver('take', Buffer.alloc(128 * MEBIBYTE)))
   assert.deepEqual(await within(Promise.all(sizes), 'all to arrive', 60_000), Array(4).fill(128 * MEBIBYTE))
   const { most } = await memory()
-  // V8 may not have collected one that was used.
-  const allowed = before.now + 256 + 128 + ALLOWED
+  // One that is under way, one that is used, and little more.
+  const allowed = before.now + 256 + 64
   assert.ok(most < allowed, `${Math.round(most)} MiB at most, ${Math.round(before.now)} before`)
 })
 

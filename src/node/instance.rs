@@ -10,7 +10,7 @@ use super::endpoint::{Endpoint, LoopEndpoint};
 use super::environment::Environment;
 use super::event_loop::TargetSocket;
 use super::memory;
-use super::raw::{Callback, guard};
+use super::raw::{self, Callback, guard};
 use crate::client::Client;
 use crate::error::Error;
 use crate::io::Progress;
@@ -274,12 +274,17 @@ impl Instance {
     fn dispatch(&self, text: &[u8], parts: Vec<Part>) {
         let Some(callback) = self.callback.borrow().clone() else { return };
         let env = self.environment.env;
+        let has_large = parts.iter().any(|part| !part.is_text && part.content().len() > raw::SCAVENGED);
         env.scope(|scope| {
             let parts = if parts.is_empty() { scope.undefined() } else { scope.parts(parts) };
             if let (Some(text), Some(parts)) = (scope.string(text), parts) {
                 callback.call(&[text, parts]);
             }
         });
+        if has_large {
+            // Of large messages that come one behind another, several would be kept that nobody uses any more.
+            env.scope(|scope| scope.allow_scavenge());
+        }
     }
 
     /// Whether the process has to stay, and until when it may sleep.

@@ -18,16 +18,13 @@ use super::memory;
 const LARGE: usize = 64 * 1024;
 
 /// Up to this size, Buffers are freed by scavenges. Larger ones bring about a full collection each, or nearly so.
-const SCAVENGED: usize = 16 * 1024 * 1024;
+pub(super) const SCAVENGED: usize = 16 * 1024 * 1024;
 
 /// From this size on, to copy takes longer than to wait for another thread for a moment.
 const WORTH_WAITING: usize = 1024 * 1024;
 
 /// How often another thread is let go first.
 const YIELDS: usize = 1000;
-
-/// V8 goes on with a collection in steps of some milliseconds; so many are enough for a small heap.
-const COLLECTS: usize = 4;
 
 /// An environment of Node: a thread with an instance of this addon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -214,9 +211,6 @@ impl Scope {
             Ok(memory) => return self.copied_buffer(&memory[start..]),
             Err(memory) => return self.copied_buffer(&memory[start..]),
         };
-        if length > SCAVENGED {
-            self.collect_before_more();
-        }
         let mut value = ptr::null_mut();
         let data = memory[start..].as_mut_ptr();
         let kept = Arc::new(memory);
@@ -244,24 +238,10 @@ impl Scope {
     /// Lets V8 free Buffers that keep memory of ours with a scavenge. By themselves they only count towards a full
     /// collection, which takes ten times as long; whether a scavenge will do is asked where V8 allocates memory of
     /// its own (`Heap::AllocateExternalBackingStore`), so it is made to allocate a little.
-    fn allow_scavenge(&self) {
+    pub(super) fn allow_scavenge(&self) {
         let mut value = ptr::null_mut();
         // SAFETY: the scope's environment is the current one; nobody uses the memory.
         unsafe { sys::napi_create_arraybuffer(self.0.0, 1, ptr::null_mut(), &raw mut value) };
-    }
-
-    /// Has V8 go on with a collection that is due. It begins one when a large Buffer is made, but goes on with it only when
-    /// more is allocated or the loop is idle: of messages that come one behind another, several would be kept that nobody
-    /// uses any more.
-    fn collect_before_more(&self) {
-        let mut total = 0;
-        for _ in 0..COLLECTS {
-            // SAFETY: the scope's environment is the current one.
-            unsafe {
-                sys::napi_adjust_external_memory(self.0.0, 1, &raw mut total);
-                sys::napi_adjust_external_memory(self.0.0, -1, &raw mut total);
-            }
-        }
     }
 
     fn copied_buffer(&self, bytes: &[u8]) -> Option<Value<'_>> {
