@@ -57,6 +57,9 @@ impl Events for Known {
             Event::Answer { request, .. } => {
                 assert!(self.deliveries.remove(&request), "an answer that nobody waits for")
             }
+            Event::TimedOut { request } => {
+                assert!(self.deliveries.remove(&request), "the time of something that is over")
+            }
             Event::Settled { count } => {
                 self.promises = self.promises.checked_sub(count).expect("more was settled than was sent");
             }
@@ -186,6 +189,10 @@ impl Place {
         if self.client.push(&outgoing).is_ok() {
             if is_delivery {
                 self.known.deliveries.insert(self.next_request);
+                if input.below(3) == 0 {
+                    let time = [Duration::ZERO, Duration::from_millis(50), Duration::from_secs(5)][input.below(3)];
+                    self.client.limit_time(self.next_request, self.now + time);
+                }
             } else {
                 self.known.promises += 1;
             }

@@ -80,6 +80,7 @@ impl Place {
             max_clients: 2 + input.below(4),
             unfinished_limit: [100, 100_000, 1 << 20][input.below(3)],
             max_deliveries: 1 + input.below(8),
+            away_limit: [0, 300, 1 << 20][input.below(3)],
             ..server_options()
         };
         let mut server = Server::new(options);

@@ -259,3 +259,16 @@ fn a_timer_among_many() {
         }
     });
 }
+#[test]
+fn reading_while_the_server_closes() {
+    does_not_grow("reading while the server closes", |outstanding| {
+        let mut hall = Hall::old();
+        let connections = hall.clients(outstanding);
+        // None of them has acknowledged it, so that closing waits for all.
+        hall.server.broadcast(COMMAND, Payload::Json(b"1"), None).unwrap();
+        drain(&mut hall.server, hall.now);
+        hall.server.close(hall.now, &mut |_: Event<'_>| ());
+        drain(&mut hall.server, hall.now);
+        move |sample| hall.receive(connections[sample], &frame(Kind::Send, 0, ""))
+    });
+}

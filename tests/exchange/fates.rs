@@ -30,6 +30,10 @@ impl Play {
                         self.settled.extend(self.promises[client].drain(..count as usize));
                     }
                     Said::Answer { request, outcome } => self.answered(client, request, outcome),
+                    Said::TimedOut(request) => {
+                        self.deliveries[client].remove(&request).expect("its time is over once, and it had no answer");
+                        self.cancelled.insert((name(client), request));
+                    }
                     Said::Connected | Said::Disconnected => {}
                     Said::Closed if self.closing[client] => self.starts_again(client),
                     // The end of the process before is not known yet.

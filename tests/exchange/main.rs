@@ -184,6 +184,7 @@ fn whatever_happens_within_limits_every_promise_settles_and_what_comes_twice_is_
             slow_consumer_limit: if large { 300_000 } else { 20_000 },
             unfinished_limit: 100_000,
             max_deliveries: 5,
+            away_limit: 30_000,
             max_clients: CLIENTS + 3,
             ..server_options()
         };

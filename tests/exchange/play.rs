@@ -153,6 +153,10 @@ impl Play {
         } else {
             let answer = if kind == Kind::Request { text } else { String::new() };
             self.deliveries[client].insert(request, answer);
+            if self.world.random.one_in(6) {
+                let end = self.world.now + Duration::from_millis(self.world.random.below(60) as u64);
+                self.world.clients[client].limit_time(request, end);
+            }
         }
         self.sent.push(((name(client), number), kind, receivers));
         if self.world.random.one_in(2) {
