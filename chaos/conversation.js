@@ -2,6 +2,7 @@
 
 const { later, until } = require('./crew')
 const { SERVER } = require('./letter')
+const { isOfStop } = require('./stalls')
 
 /** How long nothing may happen before promises are taken not to settle, in milliseconds. */
 const PATIENCE = 30_000
@@ -53,7 +54,7 @@ class Conversation {
   }
 
   /** Waits for the end, then looks at what each process has left. */
-  async end(verdict, { isExcused } = {}) {
+  async end(verdict) {
     await this.#becomesQuiet()
     const states = await this.#crew.all('state')
     verdict.unsettled(states.reduce((sum, { open }) => sum + open, 0))
@@ -66,6 +67,7 @@ class Conversation {
     }
     for (const [at, member] of this.#crew.members.entries()) {
       const { stalls } = await member.calls.call('vitals')
+      const isExcused = stall => isOfStop(stall, this.#crew.stops)
       verdict.stalls(stalls, { of: member.name, isExcused })
       if (this.#before[at]?.pid === member.child.pid) {
         const look = () => member.calls.call('vitals')

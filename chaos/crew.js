@@ -25,6 +25,8 @@ class Crew {
   faults = []
   /** When the server was killed. */
   kills = []
+  /** When a member was stopped: from when to when. */
+  stops = []
   /** By index, the server's first, the paths of the journals of all lives. */
   journals = []
   members = []
@@ -81,6 +83,16 @@ class Crew {
     if (index === SERVER) this.kills.push(clock())
     member.child.kill('SIGKILL')
     await member.ended
+  }
+
+  /** Stops a member until the function that is returned is called. */
+  stop({ child }) {
+    const from = clock()
+    child.kill('SIGSTOP')
+    return () => {
+      child.kill('SIGCONT')
+      this.stops.push({ from, to: clock() })
+    }
   }
 
   /** Asks all clients. */

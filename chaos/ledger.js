@@ -126,6 +126,8 @@ class Ledger {
       return wasOvertaken || this.#crew.kills[stream.life] === undefined
     }
     if (sent.kind === KIND.BROADCAST) return this.#isBroadcastOwed(sent)
+    // One that a receiver has not read when it is killed fails, which a sender that is killed as well can't tell.
+    if (sent.kind === KIND.DELIVERY) return sent.settledAt !== undefined
     // A sender that was killed takes with it what nobody has acknowledged.
     return wasOvertaken || sent.settledAt !== undefined
   }

@@ -13,6 +13,9 @@ const STEP = 20
 /** Shorter ones are not kept. */
 const WORTH_KEEPING = 50
 
+/** How long a process may need to be itself again after it was stopped. */
+const GRACE = 100
+
 class StallMeter {
   /** Each with the time at which it `ended`, and its length, all in milliseconds. */
   stalls = []
@@ -41,6 +44,11 @@ class StallMeter {
   }
 }
 
+/** Whether a stall is that of a process that was stopped, or waited for one: `stopped` has when each stop began and ended. */
+function isOfStop({ ended, length }, stopped) {
+  return stopped.some(({ from, to }) => ended >= from && ended - length <= to + GRACE)
+}
+
 /** Milliseconds. */
 function waitedForCpu() {
   try {
@@ -50,4 +58,4 @@ function waitedForCpu() {
   }
 }
 
-module.exports = { StallMeter }
+module.exports = { StallMeter, isOfStop }

@@ -7,6 +7,9 @@ const { SERVER } = require('../letter')
 /** So many of a hundred servers are killed soon after they were started. */
 const EARLY = 30
 
+/** So many of the others are killed again while one client is away. */
+const AWAY = 30
+
 const kills = {
   name: 'kills',
   title: 'the server is killed at any moment, also while clients are on their way back to it',
@@ -26,13 +29,16 @@ const kills = {
         moments.shift()
         await later(crew.random.between(0, 250))
         await restart(crew)
+      } else if (moments.length > 0 && crew.random.percent(AWAY)) {
+        moments.shift()
+        await restartWithout(crew, crew.random.pick(crew.clients))
       }
     }
     await crew.server.started
     await conversation.end(verdict)
     await crew.close()
     // A client that is not back yet is not there for whoever asks the new server for it.
-    verdict.messages(crew, { allowedRewinds: times, excused: ['ERR_IPC_NO_SUCH_CLIENT'] })
+    verdict.messages(crew, { allowedRewinds: crew.kills.length, excused: ['ERR_IPC_NO_SUCH_CLIENT'] })
     verdict.figures.killed = crew.kills.length
   },
 }
@@ -40,6 +46,18 @@ const kills = {
 async function restart(crew) {
   await crew.kill(SERVER)
   crew.startServer()
+}
+
+/** One client is stopped while servers come and go: the others send to it meanwhile. */
+async function restartWithout(crew, client) {
+  await crew.server.started
+  const goOn = crew.stop(client)
+  await restart(crew)
+  await crew.server.started
+  await later(crew.random.between(0, 400))
+  await restart(crew)
+  await later(crew.random.between(0, 400))
+  goOn()
 }
 
 module.exports = kills
