@@ -156,7 +156,7 @@ export interface Server<Commands extends CommandMap<Commands> = AnyCommands>
  * connected, or waits for its server, keeps the process alive.
  *
  * It extends Node's `EventEmitter`, but for `emit()`, which sends a message. Events: `connect`,
- * `disconnect` and `error`, see {@link ClientEvents}.
+ * `disconnect`, `waiting`, `drain` and `error`, see {@link ClientEvents}.
  *
  * @typeParam Commands - The commands of the domain, see {@link CommandMap}. Default: any.
  * @example
@@ -190,6 +190,12 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   /** The id that the server gave it, 32 hex digits; `null` before its first connection and after `close()`. */
   readonly uuid: string | null
 
+  /**
+   * What waits to be sent, acknowledged or answered: how many messages, and their size in bytes, headers included. The size
+   * has a limit, see {@link ClientOptions.queueLimit}.
+   */
+  readonly queued: { readonly messages: number; readonly bytes: number }
+
   /** Whether there is a connection now. */
   isConnected(): boolean
 
@@ -214,11 +220,11 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
 
   /**
    * Connects to the server of the domain. Where there is none it waits, and tries again for as long as
-   * it takes; so it does whenever the connection is lost.
+   * it takes; so it does whenever the connection is lost. The event `waiting` says why.
    *
    * @returns A promise that resolves when the connection is up. It rejects with an {@link IpcError}:
-   * `ERR_IPC_NAME_TAKEN`, `ERR_IPC_NOT_TRUSTED`, or `ERR_IPC_CLOSED` where `close()` was called
-   * meanwhile. After any of these, `connect()` may be called again.
+   * `ERR_IPC_NAME_TAKEN`, `ERR_IPC_NOT_TRUSTED`, `EACCES` and others of the system's where it would wait in vain, or
+   * `ERR_IPC_CLOSED` where `close()` was called meanwhile. After any of these, `connect()` may be called again.
    * @throws An {@link IpcError}, at once: `ERR_IPC_ALREADY_STARTED`.
    * @example
    * ```js
@@ -236,7 +242,7 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * @returns A promise that resolves when the server has called the handler (a server of 0.6.2: when
    * the message is written). Until then it is kept and, after a lost connection, sent again. It
    * rejects with an {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT`, `ERR_IPC_RESTRICTED_COMMAND`,
-   * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`, `ERR_IPC_CLOSED`. The last one is no
+   * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`, `ERR_IPC_QUEUE_FULL`, `ERR_IPC_CLOSED`. The last one is no
    * unhandled rejection where nobody waits for the promise.
    * @example
    * ```js

@@ -19,7 +19,9 @@ const REJECTED = 4
 const CONNECTED = 5
 const DISCONNECTED = 6
 const REFUSED = 7
+const DRAINED = 11
 const CLOSED = 12
+const WAITING = 17
 const TIMED_OUT = 16
 
 // Kinds of messages: see `src/protocol/frame.rs`.
@@ -86,6 +88,12 @@ class Client extends EventEmitter {
 
   get uuid() {
     return this.#peer.uuid
+  }
+
+  get queued() {
+    this.#core.outgoing.flush()
+    const [messages, bytes] = this.#native.queued()
+    return { messages, bytes }
   }
 
   isConnected() {
@@ -320,6 +328,12 @@ class Client extends EventEmitter {
       case DISCONNECTED:
         this.#lookOut()
         this.#disconnected()
+        break
+      case WAITING:
+        this.#core.announce('waiting', { path: this.#native.path, reason: ipcError(parts[0], parts[1]) })
+        break
+      case DRAINED:
+        this.#core.announce('drain')
         break
       case REFUSED:
         this.#abandon(ipcError(parts[0], parts[1]))

@@ -17,7 +17,7 @@ const ANSWER = 1
 const FAILURE = 2
 const SETTLED = 3
 /** How many entries the other kinds have, by kind. */
-const LENGTHS = [0, 0, 0, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1, 4, 1, 1, 4]
+const LENGTHS = [0, 0, 0, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1, 4, 1, 1, 4, 3]
 
 const REDELIVERED = 1
 const APART = 2

@@ -19,6 +19,7 @@ const DEFAULTS = {
   slowConsumerLimit: 512 * MEBIBYTE,
   unfinishedLimit: 512 * MEBIBYTE,
   maxDeliveries: 262_144,
+  queueLimit: 512 * MEBIBYTE,
   awayLimit: 512 * MEBIBYTE,
   resumeTimeout: 60_000,
   closeTimeout: 5_000,
@@ -35,6 +36,7 @@ const NUMBERS = [
   'slowConsumerLimit',
   'unfinishedLimit',
   'maxDeliveries',
+  'queueLimit',
   'awayLimit',
   'resumeTimeout',
   'closeTimeout',
@@ -42,7 +44,7 @@ const NUMBERS = [
 ]
 
 /** Nothing would work with less. */
-const AT_LEAST_ONE = ['maxMessageSize', 'maxClients', 'maxDeliveries', 'handshakeTimeout']
+const AT_LEAST_ONE = ['maxMessageSize', 'maxClients', 'maxDeliveries', 'queueLimit', 'handshakeTimeout']
 
 /** What a frame and, as JSON, a handshake have room for, in bytes. */
 const LONGEST_NAME = 65_535

@@ -31,6 +31,8 @@ pub enum Code {
     NotASocket,
     /// The other side runs as a user that is not allowed.
     NotTrusted,
+    /// As much as the client keeps waits to be sent or answered.
+    QueueFull,
     /// The command is part of the protocol.
     RestrictedCommand,
     /// No answer came in time.
@@ -58,6 +60,7 @@ impl Code {
             Code::NoSuchCommand => "ERR_IPC_NO_SUCH_COMMAND",
             Code::NotASocket => "ERR_IPC_NOT_A_SOCKET",
             Code::NotTrusted => "ERR_IPC_NOT_TRUSTED",
+            Code::QueueFull => "ERR_IPC_QUEUE_FULL",
             Code::RestrictedCommand => "ERR_IPC_RESTRICTED_COMMAND",
             Code::Timeout => "ERR_IPC_TIMEOUT",
             Code::TooManyDeliveries => "ERR_IPC_TOO_MANY_DELIVERIES",
@@ -67,7 +70,7 @@ impl Code {
 
     /// The code that another instance of this package says so.
     fn of_ours(text: &str) -> Option<Code> {
-        const OURS: [Code; 16] = [
+        const OURS: [Code; 17] = [
             Code::AlreadyStarted,
             Code::Closed,
             Code::Domain,
@@ -81,6 +84,7 @@ impl Code {
             Code::NoSuchCommand,
             Code::NotASocket,
             Code::NotTrusted,
+            Code::QueueFull,
             Code::RestrictedCommand,
             Code::Timeout,
             Code::TooManyDeliveries,
@@ -249,6 +253,37 @@ pub(crate) fn no_such_command(command: &str) -> Error {
     Error::new(
         Code::NoSuchCommand,
         format!("The receiver has no handler for the command {command:?}; add one with addHandlers()."),
+    )
+}
+
+/// A client can't be connected to the socket at `path`.
+pub(crate) fn not_connected(error: &std::io::Error, path: &str) -> Error {
+    let (code, _) = system_error(error);
+    match code {
+        "ENOENT" => Error::new(Code::System(code), format!("No server is there to listen at {path}; start it.")),
+        "ECONNREFUSED" => {
+            Error::new(Code::System(code), format!("The server that listened at {path} is gone; start it again."))
+        }
+        "EAGAIN" => Error::new(
+            Code::System(code),
+            format!("So many clients wait at {path} already that there is no room; see what keeps the server busy."),
+        ),
+        _ => Error::system(error, &format!("connect to {path}")),
+    }
+}
+
+/// Whether it would be in vain to wait for a server because of such an error.
+pub(crate) fn is_lasting(error: &Error) -> bool {
+    const LASTING: [&str; 9] =
+        ["EACCES", "EPERM", "ENAMETOOLONG", "ELOOP", "ENOTDIR", "ENOTSOCK", "EPROTOTYPE", "EAFNOSUPPORT", "ENOSYS"];
+    LASTING.iter().any(|&code| error.code() == Code::System(code))
+}
+
+/// What a client keeps has no room for one more message.
+pub(crate) fn queue_full(limit: usize) -> Error {
+    Error::new(
+        Code::QueueFull,
+        format!("{limit} bytes wait to be sent or answered; wait for the event 'drain', or raise queueLimit."),
     )
 }
 

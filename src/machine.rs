@@ -158,6 +158,11 @@ pub enum Event<'a> {
     },
     /// The client has lost its server and tries to find it again.
     Disconnected,
+    /// The client waits for its server, for this reason. Said when it begins to and when the reason changes.
+    Waiting {
+        /// Why.
+        error: Error,
+    },
     /// The client can't connect and has stopped trying.
     Refused {
         /// Why.
@@ -260,6 +265,12 @@ pub trait Machine {
 
     /// Bytes were read.
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events);
+
+    /// A connection could not be made, for this reason of the system's.
+    fn connect_failed(&mut self, connection: ConnectionId, error: Error, now: Instant, events: &mut dyn Events) {
+        drop(error);
+        self.lost(connection, now, events);
+    }
 
     /// A connection could not be made, or has ended; not called after [`Action::Close`].
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events);

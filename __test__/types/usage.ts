@@ -14,6 +14,7 @@ import {
   type ServerContainer,
   type ServerOptions,
   type Socket,
+  type Wait,
 } from 'ipcio'
 
 new Server()
@@ -41,6 +42,7 @@ const serverOptions: Required<ServerOptions> = {
   closeTimeout: 1000,
 }
 const clientOptions: Required<ClientOptions> = {
+  queueLimit: 2 ** 20,
   verbose: true,
   name: 'alice',
   domain: 'example',
@@ -122,8 +124,12 @@ const client = new Client(clientOptions, handlers)
 client.verbose = client.isConnected() || client.isStarted()
 const name: string = client.name
 const uuid: string | null = client.uuid
+const { messages, bytes }: { readonly messages: number; readonly bytes: number } = client.queued
+console.log(messages + bytes)
 client
   .on('connect', () => {})
+  .on('waiting', ({ path, reason }: Wait) => console.log(path, reason.code))
+  .on('drain', () => {})
   .on('disconnect', () => {})
   .on('error', error => error.stack)
 client.addHandlers({}).addHandlers({ echo: ({ data }) => data })

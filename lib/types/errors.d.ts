@@ -67,6 +67,8 @@ export type ErrorCode =
   | 'ERR_IPC_NOT_TRUSTED'
   /** ipcio does not run on this platform. */
   | 'ERR_IPC_PLATFORM'
+  /** As much as `queueLimit` says waits to be sent or answered. */
+  | 'ERR_IPC_QUEUE_FULL'
   /** The command's name is one of ipcio's own. */
   | 'ERR_IPC_RESTRICTED_COMMAND'
   /** A delivery took longer than its `timeout`. */

@@ -1,3 +1,5 @@
+import type { IpcError } from './errors.js'
+
 /** The events of a server, and what their listeners are called with. */
 export interface ServerEvents {
   /** A client has connected. */
@@ -26,8 +28,26 @@ export interface ClientEvents {
   connect: []
   /** The connection is gone. Unless the client was closed, it is looking for the server again. */
   disconnect: []
+  /**
+   * There is no connection, for this reason; it goes on trying. Emitted when a wait begins and when the reason changes, not
+   * for each attempt.
+   */
+  waiting: [wait: Wait]
+  /** Messages were refused with `ERR_IPC_QUEUE_FULL`, and there is room again: at most half of `queueLimit` is left. */
+  drain: []
   /** A handler threw where nobody waits for its answer. Without a listener it is an uncaught exception. */
   error: [error: Error]
+}
+
+/** What a client waits for. */
+export interface Wait {
+  /** The path of its server's socket. */
+  path: string
+  /**
+   * Why it is not connected, with a `code`: `ENOENT` and `ECONNREFUSED` where no server is there, `ERR_IPC_TIMEOUT` where one
+   * does not answer the handshake, `ERR_IPC_NAME_TAKEN` where another client took the name meanwhile, and others.
+   */
+  reason: IpcError
 }
 
 /** The events of a handler's `container.socket`, and what their listeners are called with. */

@@ -80,6 +80,12 @@ export interface ServerOptions extends CommonOptions {
 export interface ClientOptions extends CommonOptions {
   /** What others call this client. Only one client of a domain can have it. Default: a random UUID without dashes. */
   name?: string
+  /**
+   * The most that is kept of what waits to be sent, acknowledged or answered, in bytes. What is sent beyond it rejects
+   * with `ERR_IPC_QUEUE_FULL`, and `drain` is emitted once at most half is left. One message is always taken, whatever
+   * its size. See {@link Client.queued}. Default: `536870912` (512 MiB).
+   */
+  queueLimit?: number
 }
 
 /** What a delivery can be told. */

@@ -6,7 +6,7 @@ use super::deliveries::{self, Deliveries};
 use super::held::{self, Held};
 use super::legacy::Legacy;
 use super::retained::Retained;
-use super::{Client, Greeting, HANDSHAKE, State};
+use super::{Client, Greeting, HANDSHAKE, PATIENCE, State};
 use crate::error::{self, Code, Error};
 use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Event, Events, Payload};
@@ -42,6 +42,7 @@ impl Client {
             text,
             written: 0,
             until: now + HANDSHAKE,
+            patient_until: Some(now + PATIENCE),
         });
         self.dirty = true;
     }
@@ -82,9 +83,9 @@ impl Client {
                 return Ok(());
             }
             "error" if answer.payload() == message::TOO_MANY => {
-                narrate!(self.verbose, "CLIENT WAITS", self.options.name, "the server takes no more clients for now");
                 self.actions.push_back(Action::Close(connection));
                 self.disconnected(connection, now, events);
+                self.waits(self.no_room(), events);
                 return Ok(());
             }
             _ => return Err(ProtocolError::Unexpected),
@@ -148,6 +149,7 @@ impl Client {
 
     pub(super) fn connected(&mut self, events: &mut dyn Events) {
         self.established = true;
+        self.reason = None;
         self.backoff.reset();
         self.dirty = true;
         let uuid = self.uuid.as_deref().unwrap_or_default();
@@ -194,7 +196,11 @@ impl Client {
     ) {
         narrate!(self.verbose, "CLIENT ERROR", self.options.name, "the server sent {error}");
         self.actions.push_back(Action::Close(connection));
+        let was_connected = self.is_connected();
         self.disconnected(connection, now, events);
+        if !was_connected {
+            self.waits(self.not_understood(error), events);
+        }
     }
 
     pub(super) fn disconnected(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
@@ -221,6 +227,7 @@ impl Client {
         self.actions.push_back(Action::Close(connection));
         if self.established {
             self.state = State::Waiting(now + self.backoff.next_wait());
+            self.waits(error, events);
         } else {
             self.reset();
             events.event(Event::Refused { error });
@@ -273,6 +280,8 @@ impl Client {
     pub(super) fn reset(&mut self) {
         self.state = State::Idle;
         self.closing = None;
+        self.reason = None;
+        self.full = false;
         self.link = Link::default();
         self.deliveries = Deliveries::default();
         self.held = Held::default();

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_EVERY, Client, EXPIRED_AT_ONCE, State};
+use super::{ACKNOWLEDGE_EVERY, Client, EXPIRED_AT_ONCE, SERVER, State};
+use crate::error::Error;
 use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
 
@@ -51,12 +52,22 @@ impl Machine for Client {
         }
     }
 
+    fn connect_failed(&mut self, connection: ConnectionId, error: Error, now: Instant, events: &mut dyn Events) {
+        if self.is_current(connection) {
+            self.not_connected(connection, error, now, events);
+        }
+    }
+
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        let was_greeting = matches!(self.state, State::Greeting(_));
         if matches!(self.state, State::Leaving(_)) {
             self.reset();
             events.event(Event::Closed);
         } else if self.is_started() {
             self.disconnected(connection, now, events);
+            if was_greeting {
+                self.waits(self.turned_away(), events);
+            }
         }
     }
 
@@ -64,6 +75,10 @@ impl Machine for Client {
         // What was given up need not be waited for.
         if self.closing.is_some() && self.is_connected() {
             self.close_if_done(now, events);
+        }
+        if self.full && self.is_active() && self.kept() <= self.options.queue_limit / 2 {
+            self.full = false;
+            events.event(Event::Drained { session: SERVER });
         }
     }
 
@@ -124,7 +139,7 @@ impl Machine for Client {
     fn deadline(&self) -> Option<Instant> {
         let state = match &self.state {
             State::Waiting(until) => Some(*until),
-            State::Greeting(greeting) => Some(greeting.until),
+            State::Greeting(greeting) => Some(greeting.patient_until.unwrap_or(greeting.until)),
             _ => None,
         };
         [state, self.acknowledge_at, self.closing, self.deliveries.limits().first()].into_iter().flatten().min()
@@ -135,12 +150,18 @@ impl Machine for Client {
             self.acknowledge_at = None;
             self.dirty |= self.is_connected() && self.link.unreported() > 0;
         }
+        if let State::Greeting(greeting) = &mut self.state
+            && greeting.patient_until.take_if(|until| *until <= now).is_some()
+        {
+            self.waits(self.not_answered(), events);
+        }
         match &self.state {
             State::Waiting(until) if *until <= now => self.attempt(),
             State::Greeting(greeting) if greeting.until <= now => {
                 let connection = greeting.connection;
                 self.actions.push_back(Action::Close(connection));
                 self.disconnected(connection, now, events);
+                self.waits(self.not_answered(), events);
             }
             State::Leaving(connection) if self.closing.is_some_and(|until| until <= now) => {
                 // The server does not read: it learns of the end all the same.

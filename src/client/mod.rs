@@ -9,6 +9,7 @@ mod machine;
 mod outstanding;
 mod retained;
 mod time_limits;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -38,6 +39,9 @@ pub const SERVER: SessionId = SessionId(0);
 /// How long a server may take to answer the handshake before the client tries again.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// How long it may take before the client says what it waits for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Frames from the server are acknowledged when so many came in, with the next write, or after a while.
 /// Nobody waits for it: it only lets the server forget them.
 const ACKNOWLEDGE_EVERY: u64 = 64;
@@ -57,6 +61,8 @@ pub struct Options {
     pub trust: Trust,
     /// The largest payload, in bytes.
     pub limit: usize,
+    /// The most that is kept of what waits to be sent, acknowledged or answered, in bytes.
+    pub queue_limit: usize,
     /// How long [`Client::close`] waits for what is under way.
     pub close_timeout: Duration,
     /// Whether the application parses each large JSON text by itself, and calls [`Client::distrust`] where it can't. If so, it
@@ -92,6 +98,10 @@ pub struct Client {
     /// Deliveries that the application has not answered yet.
     asked: usize,
     closing: Option<Instant>,
+    /// What it waits for, as far as it has said so.
+    reason: Option<Error>,
+    /// Whether a message was refused for want of room, and no event has told of room since.
+    full: bool,
 }
 
 #[derive(Debug)]
@@ -119,6 +129,8 @@ struct Greeting {
     text: Vec<u8>,
     written: usize,
     until: Instant,
+    /// When it is said that the server takes long to answer; not again after that.
+    patient_until: Option<Instant>,
 }
 
 /// A message that a client sends.
@@ -161,6 +173,8 @@ impl Client {
             acknowledge_at: None,
             asked: 0,
             closing: None,
+            reason: None,
+            full: false,
         }
     }
 
@@ -191,6 +205,27 @@ impl Client {
             State::Legacy(legacy) => legacy.is_connected(),
             _ => false,
         }
+    }
+
+    /// Why it is not connected though it tries to be, as far as is known: [`Event::Waiting`] has said so.
+    ///
+    /// [`Event::Waiting`]: crate::machine::Event::Waiting
+    pub fn waits_for(&self) -> Option<&Error> {
+        self.reason.as_ref()
+    }
+
+    /// What waits to be sent, acknowledged or answered: how many messages, and their size in bytes.
+    pub fn queued(&self) -> (usize, usize) {
+        (self.link.outbox.len() as usize + self.retained.len(), self.kept())
+    }
+
+    /// How many bytes of messages are taken before [`Client::push`] refuses one.
+    pub fn room(&self) -> usize {
+        self.options.queue_limit.saturating_sub(self.kept())
+    }
+
+    fn kept(&self) -> usize {
+        self.link.outbox.size() + self.retained.size()
     }
 
     /// Whether [`Client::connect`] was called and closing is not complete.
@@ -230,7 +265,8 @@ impl Client {
     /// [`Event::Answer`].
     ///
     /// # Errors
-    /// [`Code::MessageTooLarge`], [`Code::RestrictedCommand`], [`Code::InvalidArgument`]; nothing is queued then.
+    /// [`Code::MessageTooLarge`], [`Code::QueueFull`], [`Code::RestrictedCommand`], [`Code::InvalidArgument`]; nothing is
+    /// queued then.
     ///
     /// [`Event::Answer`]: crate::machine::Event::Answer
     /// [`Event::Rejected`]: crate::machine::Event::Rejected
@@ -242,12 +278,17 @@ impl Client {
         if payload.len() > self.limit {
             return Err(error::too_large(payload.len(), self.limit));
         }
+        // One at least is always taken, whatever its size.
+        if payload.len() > self.room() && self.kept() > 0 {
+            self.full = true;
+            return Err(error::queue_full(self.options.queue_limit));
+        }
         self.queue_message(outgoing, outgoing.request, payload, flags);
         Ok(())
     }
 
     /// Queues a message for each of `texts`, which are JSON and no larger than [`Client::limit`] was when they were
-    /// taken up. All go where `first` goes, for which [`Client::push`] would find nothing to refuse; its payload is
+    /// taken up; all of them have [`Client::room`]. All go where `first` goes, for which [`Client::push`] would find nothing to refuse; its payload is
     /// not looked at. Deliveries have numbers that follow each other.
     pub fn push_run<'a>(&mut self, first: &Outgoing<'_>, texts: impl Iterator<Item = &'a [u8]>) {
         for (number, text) in (first.request..).zip(texts) {

@@ -40,6 +40,10 @@ impl Retained {
         self.frames.values().map(|bytes| &bytes[..])
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Their size in bytes.
     pub(super) fn size(&self) -> usize {
         self.bytes

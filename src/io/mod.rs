@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Machine};
 use guard::{Finding, Guard};
 use listener::Listener;
@@ -317,7 +317,10 @@ impl<M: Machine, R: Registry> Io<M, R> {
                         _ => self.machine.lost(connection, now, events),
                     }
                 }
-                Err(_) => self.machine.lost(connection, now, events),
+                Err(error) => {
+                    let error = error::not_connected(&error, &path.display().to_string());
+                    self.machine.connect_failed(connection, error, now, events);
+                }
             },
             Action::Listen { listener, path } => {
                 let bound = Listener::bind(&path, self.mode)

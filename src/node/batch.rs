@@ -44,6 +44,7 @@ enum Code {
     Relistened = 14,
     Displaced = 15,
     TimedOut = 16,
+    Waiting = 17,
 }
 
 /// Flags of a message.
@@ -226,6 +227,7 @@ impl Events for Batches {
             Event::Disconnected => {
                 self.begin(Code::Disconnected);
             }
+            Event::Waiting { error } => self.begin(Code::Waiting).error(&error),
             Event::Refused { error } => {
                 let batch = self.begin(Code::Refused);
                 batch.error(&error);

@@ -27,6 +27,9 @@ const KEPT: usize = 64 * 1024;
 /// The longest text that may come in a run, in UTF-16 code units. What longer ones cost is their copies, not the call.
 const GATHERED: usize = 1_000;
 
+/// More than a run takes, in bytes, as long as the command is no book.
+const MOST: usize = 1024 * 1024;
+
 /// What a UTF-16 code unit takes at most in UTF-8, in bytes.
 const LARGEST_UNIT: usize = 3;
 
@@ -303,7 +306,8 @@ fn call<const N: usize>(
 /// shown, it is so at once.
 fn room(instance: &Instance) -> u32 {
     let (verbose, limit) = match &instance.role {
-        Role::Client(client) => client.with(|client, _| (client.verbose, client.limit())),
+        // Where the queue may have no room for a run, each is to be refused by itself.
+        Role::Client(client) => client.with(|client, _| (client.verbose || client.room() < MOST, client.limit())),
         Role::Server(server) => server.with(|server, _| (server.verbose, usize::MAX)),
     };
     if verbose { 0 } else { GATHERED.min(limit / LARGEST_UNIT) as u32 }

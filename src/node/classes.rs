@@ -38,6 +38,7 @@ pub struct Options {
     pub allow_users: Vec<u32>,
     pub max_message_size: f64,
     pub max_clients: f64,
+    pub queue_limit: f64,
     pub handshake_timeout: f64,
     pub slow_consumer_limit: f64,
     pub unfinished_limit: f64,
@@ -162,6 +163,7 @@ impl NativeClient {
             domain,
             trust: options.trust(),
             limit: options.max_message_size as usize,
+            queue_limit: options.queue_limit as usize,
             close_timeout: milliseconds(options.close_timeout),
             parses_texts: true,
         });
@@ -220,6 +222,15 @@ impl NativeClient {
         let Some(instance) = environment::instance(self.id) else { return Ok(()) };
         with_client(self.id, Ok(()), |client, _| client.connect()).map_err(refused)?;
         start(env, &instance, &on_events)
+    }
+
+    /// How many messages wait to be sent, acknowledged or answered, and their size in bytes.
+    #[napi]
+    pub fn queued(&self) -> Vec<f64> {
+        with_client(self.id, vec![0.0, 0.0], |client, _| {
+            let (messages, bytes) = client.queued();
+            vec![messages as f64, bytes as f64]
+        })
     }
 
     /// The time of a delivery runs, though it is not started: `on_events` is called with each batch from now on.

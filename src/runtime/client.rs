@@ -112,7 +112,8 @@ impl Client {
     /// Waits until it is connected, however long that takes.
     ///
     /// # Errors
-    /// [`Code::NameTaken`](crate::Code::NameTaken), [`Code::NotTrusted`](crate::Code::NotTrusted), and
+    /// [`Code::NameTaken`](crate::Code::NameTaken), [`Code::NotTrusted`](crate::Code::NotTrusted), the system's where it
+    /// would wait in vain, as `EACCES`, and
     /// [`Code::Closed`](crate::Code::Closed) once it has been closed.
     pub async fn connected(&self) -> Result<(), Error> {
         let mut status = self.shared.status.clone();
@@ -127,6 +128,17 @@ impl Client {
     /// Whether the connection stands.
     pub fn is_connected(&self) -> bool {
         self.shared.driver.with(|io, _, _| io.machine.is_connected())
+    }
+
+    /// What keeps it from being connected, as far as it has noticed; `None` once it is.
+    pub fn waits_for(&self) -> Option<Error> {
+        self.shared.driver.with(|io, _, _| io.machine.waits_for().cloned())
+    }
+
+    /// What waits to be sent, acknowledged or answered: how many messages, and their size in bytes. See
+    /// [`ClientBuilder::queue_limit`].
+    pub fn queued(&self) -> (usize, usize) {
+        self.shared.driver.with(|io, _, _| io.machine.queued())
     }
 
     /// Its name.
@@ -162,7 +174,7 @@ impl Client {
     /// dropped.
     ///
     /// # Errors
-    /// [`Code::MessageTooLarge`](crate::Code::MessageTooLarge),
+    /// [`Code::MessageTooLarge`](crate::Code::MessageTooLarge), [`Code::QueueFull`](crate::Code::QueueFull),
     /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand),
     /// [`Code::InvalidArgument`](crate::Code::InvalidArgument), [`Code::Closed`](crate::Code::Closed).
     pub async fn send(&self, command: &str, data: impl Content) -> Result<(), Error> {
@@ -392,6 +404,7 @@ impl Events for Recorder {
             | Event::Dropped { .. }
             | Event::Relistened
             | Event::Displaced
+            | Event::Waiting { .. }
             | Event::Drained { .. } => {}
         }
     }

@@ -28,6 +28,7 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub struct ClientBuilder {
     common: Common,
     name: Option<String>,
+    queue_limit: Option<usize>,
 }
 
 /// The options of a [`Server`].
@@ -134,6 +135,13 @@ impl ClientBuilder {
         self
     }
 
+    /// The most that is kept of what waits to be sent, acknowledged or answered, in bytes; 512 MiB if it is not given. What
+    /// is sent beyond it fails with [`Code::QueueFull`], but one message is always taken.
+    pub fn queue_limit(mut self, bytes: usize) -> Self {
+        self.queue_limit = Some(bytes);
+        self
+    }
+
     /// Begins to connect. What is sent is kept until there is a connection.
     ///
     /// # Errors
@@ -148,6 +156,7 @@ impl ClientBuilder {
             domain: Domain::new(&self.common.domain)?,
             trust: self.common.trust(),
             limit: self.common.limit()?,
+            queue_limit: at_least_one("queue_limit", self.queue_limit.unwrap_or(512 * MEBIBYTE))?,
             close_timeout: self.common.close_timeout.min(YEAR),
             parses_texts: false,
         };

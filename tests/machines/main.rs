@@ -12,6 +12,7 @@ mod limits;
 mod messages;
 mod sessions;
 mod time_limits;
+mod waiting;
 #[path = "../world/mod.rs"]
 mod world;
 

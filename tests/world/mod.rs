@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ipcio::client::{self, Client, Outgoing};
 use ipcio::domain::Domain;
-use ipcio::error::Error;
+use ipcio::error::{Code, Error};
 use ipcio::machine::{Action, ConnectionId, Credentials, Event, ListenerId, Machine, Payload};
 use ipcio::protocol::frame::Kind;
 use ipcio::server::{self, Server};
@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// What the server and each client have said and nobody has taken.
     pub(crate) server_said: Vec<Said>,
     pub(crate) said: Vec<Vec<Said>>,
+    /// What clients have waited for.
+    pub(crate) waits: Vec<(usize, Code)>,
     /// How many bytes a connection takes before it blocks.
     pub(crate) capacity: usize,
     /// The user that both sides see at the other end.
@@ -93,6 +95,7 @@ pub(crate) fn client_options(name: &str) -> client::Options {
         domain: domain(),
         trust: trust(),
         limit: 1 << 20,
+        queue_limit: 1 << 30,
         close_timeout: Duration::from_secs(5),
         parses_texts: false,
     }
@@ -114,6 +117,7 @@ impl World {
             pipes: Vec::new(),
             server_said: Vec::new(),
             said: Vec::new(),
+            waits: Vec::new(),
             capacity: usize::MAX,
             uid: 1,
             mortality: None,
@@ -430,7 +434,11 @@ impl World {
             }
             Side::Client(index) => {
                 let said = &mut self.said[index];
-                Some(f(&mut self.clients[index], now, &mut |event| said.push(Said::from(event))))
+                let waits = &mut self.waits;
+                Some(f(&mut self.clients[index], now, &mut |event| match event {
+                    Event::Waiting { error } => waits.push((index, error.code())),
+                    event => said.push(Said::from(event)),
+                }))
             }
         }
     }

@@ -52,6 +52,7 @@ impl From<Event<'_>> for Said {
                 Said::Message { session, from: from.into(), request, redelivered, payload: text(payload), receipt }
             }
             Event::Answer { request, outcome } => Said::Answer { request, outcome: outcome.map(text).map_err(text) },
+            Event::Waiting { .. } => unreachable!("the world keeps it apart"),
             Event::TimedOut { request } => Said::TimedOut(request),
             Event::Settled { count } => Said::Settled(count),
             Event::Rejected { error } => Said::Rejected(error.code()),

@@ -1,0 +1,123 @@
+'use strict'
+
+/** Nobody waits in silence: a client says what it waits for, and does not wait in vain. */
+
+const assert = require('node:assert/strict')
+const net = require('node:net')
+const test = require('node:test')
+const { eventOf, until, within } = require('./support/deadline.js')
+const { Domain } = require('./support/domain.js')
+
+const OTHER = 65534
+const asRoot = process.getuid?.() === 0 ? test : () => {}
+
+/** A client that is not connected, and the codes of what it waits for. */
+function waiting(domain, options) {
+  const client = domain.idleClient('alice', null, options)
+  const codes = []
+  client.on('waiting', ({ path, reason }) => {
+    assert.equal(path, domain.path)
+    assert.ok(reason instanceof Error && reason.message.endsWith('.'), reason.message)
+    codes.push(reason.code)
+  })
+  return { client, codes }
+}
+
+/** Something else than ipcio's server takes the connections. Gives the function that ends it. */
+async function listens(domain, onConnection) {
+  const sockets = new Set()
+  const server = net.createServer(socket => {
+    sockets.add(socket.on('error', () => {}))
+    onConnection(socket)
+  })
+  server.listen(domain.path)
+  await eventOf(server, 'listening')
+  const close = () => {
+    for (const socket of sockets) socket.destroy()
+    return new Promise(resolve => server.close(resolve))
+  }
+  domain.defer(close)
+  return close
+}
+
+test('a client says that there is no server, once', async t => {
+  const domain = new Domain(t)
+  const { client, codes } = waiting(domain)
+  const connecting = client.connect()
+  await until(() => codes.length === 1, 'it says so')
+  // Other attempts follow within a second.
+  await new Promise(resolve => setTimeout(resolve, 300))
+  assert.deepEqual(codes, ['ENOENT'])
+  domain.server()
+  await within(connecting, 'the connection')
+})
+
+test('it says so again when the reason changes, and when it loses its server', async t => {
+  const domain = new Domain(t)
+  const { client, codes } = waiting(domain)
+  const connecting = client.connect()
+  await until(() => codes.length === 1, 'there is no socket')
+  const child = domain.spawn('counting-server.js', ['/dev/null'])
+  await within(connecting, 'the connection')
+  await child.kill()
+  await until(() => codes.length >= 2, 'nobody listens')
+  assert.deepEqual(codes.slice(0, 2), ['ENOENT', 'ECONNREFUSED'])
+})
+
+test('whoever does not answer the handshake is told of', async t => {
+  const domain = new Domain(t)
+  await listens(domain, () => {})
+  const { client, codes } = waiting(domain)
+  const connecting = client.connect().catch(error => error.code)
+  await until(() => codes.length > 0, 'it says so')
+  assert.deepEqual(codes, ['ERR_IPC_TIMEOUT'])
+  await within(client.close(), 'the client to close')
+  assert.equal(await connecting, 'ERR_IPC_CLOSED')
+})
+
+test('so is whoever ends the connection, or speaks something else', async t => {
+  for (const [answer, code] of [
+    [socket => socket.end(), 'ECONNRESET'],
+    [socket => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'EPROTO'],
+  ]) {
+    const domain = new Domain(t)
+    await listens(domain, answer)
+    const { client, codes } = waiting(domain)
+    client.connect().catch(() => {})
+    await until(() => codes.length > 0, 'it says so')
+    assert.equal(codes[0], code)
+    await within(client.close(), 'the client to close')
+  }
+})
+
+test('a client whose name was taken while it was away says so, and comes back when that is free', async t => {
+  const domain = new Domain(t)
+  const server = domain.idleServer().start()
+  const { client, codes } = waiting(domain)
+  await within(client.connect(), 'the connection')
+  await within(server.close(), 'the server to close')
+  await until(() => codes.length > 0, 'it has lost its server')
+  // What a server says where another client has the name.
+  const refusal = JSON.stringify({ id: null, command: 'error', data: 201, delivery: null })
+  const close = await listens(domain, socket => socket.write(refusal))
+  await until(() => codes.at(-1) === 'ERR_IPC_NAME_TAKEN', 'it says so')
+  await close()
+  server.start()
+  await until(() => client.isConnected(), 'it is back')
+})
+
+asRoot('a client that may not use the socket does not wait for it', async t => {
+  const domain = new Domain(t)
+  domain.server()
+  const child = domain.spawn('client.js', ['mallory'], { env: { BECOME_USER: String(OTHER) } })
+  const { code, message } = await child.report('refused')
+  assert.equal(code, 'EACCES')
+  assert.ok(message.includes(domain.path) && message.includes('mode'), message)
+})
+
+test('verbose says what it waits for', async t => {
+  const domain = new Domain(t)
+  const child = domain.spawn('client.js', ['alice', '{"verbose":true}'])
+  await until(() => /CLIENT WAITS/.test(child.stdout + child.stderr), 'it says so')
+  assert.match(child.stdout + child.stderr, new RegExp(`No server is there to listen at ${domain.path}`))
+})

@@ -1,0 +1,72 @@
+//! What a client waits for: it is said once, and again when it changes.
+
+use std::time::Instant;
+
+use super::Client;
+use crate::error::{self, Code, Error};
+use crate::machine::{ConnectionId, Event, Events};
+use crate::narration::narrate;
+use crate::protocol::ProtocolError;
+
+impl Client {
+    /// The client waits for its server, for this reason.
+    pub(super) fn waits(&mut self, error: Error, events: &mut dyn Events) {
+        if !self.is_started() || self.closing.is_some() || self.reason.as_ref() == Some(&error) {
+            return;
+        }
+        narrate!(self.verbose, "CLIENT WAITS", self.options.name, "{error}");
+        self.reason = Some(error.clone());
+        events.event(Event::Waiting { error });
+    }
+
+    /// No connection could be made.
+    pub(super) fn not_connected(
+        &mut self,
+        connection: ConnectionId,
+        error: Error,
+        now: Instant,
+        events: &mut dyn Events,
+    ) {
+        if error::is_lasting(&error) {
+            self.refuse(connection, error, now, events);
+        } else {
+            self.disconnected(connection, now, events);
+            self.waits(error, events);
+        }
+    }
+
+    /// The server took the connection and says nothing.
+    pub(super) fn not_answered(&self) -> Error {
+        let path = self.path();
+        let message = format!(
+            "What listens at {} has not answered the handshake yet; see whether its process hangs.",
+            path.display()
+        );
+        Error::new(Code::Timeout, message)
+    }
+
+    /// The server took the connection and ended it.
+    pub(super) fn turned_away(&self) -> Error {
+        let path = self.path();
+        let message = format!(
+            "What listens at {} ended the connection before it answered the handshake; see whether it is ipcio's server.",
+            path.display()
+        );
+        Error::new(Code::System("ECONNRESET"), message)
+    }
+
+    /// The server has as many clients as it takes.
+    pub(super) fn no_room(&self) -> Error {
+        let path = self.path();
+        let message = format!("The server at {} takes no more clients for now; raise its maxClients.", path.display());
+        Error::new(Code::System("EAGAIN"), message)
+    }
+
+    /// The server says what nobody understands.
+    pub(super) fn not_understood(&self, error: &ProtocolError) -> Error {
+        let path = self.path();
+        let message =
+            format!("What listens at {} sent {error}; see what runs there in place of ipcio's server.", path.display());
+        Error::new(Code::System("EPROTO"), message)
+    }
+}
