@@ -14,11 +14,11 @@ const program = path.join(__dirname, 'programs', 'crate')
 async function checkCrate(report) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ipcio-dist-check-'))
   try {
-    await report.check('cargo package', () => {
+    await report.check('host: cargo package', () => {
       // The program builds it, so this need not.
       cargo(['package', '--locked', '--allow-dirty', '--no-verify'], root)
     })
-    await report.check('a Rust program outside of the repository', () => {
+    await report.check('host: a Rust program outside of the repository', () => {
       const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target')
       execFileSync('tar', ['xzf', path.join(target, 'package', `ipcio-${version}.crate`), '-C', folder])
       fs.cpSync(program, folder, { recursive: true })

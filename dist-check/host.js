@@ -10,24 +10,33 @@ const { Project } = require('./project.js')
 
 const DRIVERS = ['loop', 'thread']
 
+/** What package managers would run, if they run scripts. */
+const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare']
+
 async function checkHost(report, tarballs, npm) {
   const project = new Project()
   try {
-    await report.check('npm i --offline of the files, without Rust', () => {
+    await report.check('host: npm i --offline of the files, without Rust', () => {
       project.node([npm, 'install', '--offline', '--no-audit', '--no-fund', ...tarballs])
-      const built = fs.readdirSync(path.join(project.folder, 'node_modules', 'ipcio')).filter(isBuilt)
+      const folder = path.join(project.folder, 'node_modules', 'ipcio')
+      const built = fs.readdirSync(folder).filter(isBuilt)
       if (built.length > 0) throw new Error(`ipcio has ${built} in it`)
+      const { scripts } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'))
+      const run = Object.keys(scripts).filter(name => LIFECYCLE.includes(name))
+      if (run.length > 0) throw new Error(`ipcio has a script ${run}`)
     })
     for (const driver of DRIVERS) {
       const env = { IPCIO_DRIVER: driver }
-      await report.check(`require, ${driver}`, () =>
+      await report.check(`host: require, ${driver}`, () =>
         project.nodeWorks([project.add('round-trip.js')], { env }),
       )
-      await report.check(`import, ${driver}`, () => project.nodeWorks([project.add('module.mjs')], { env }))
+      await report.check(`host: import, ${driver}`, () =>
+        project.nodeWorks([project.add('module.mjs')], { env }),
+      )
     }
-    await report.check('TypeScript', () => compileAndRun(project))
+    await report.check('host: TypeScript', () => compileAndRun(project))
     for (const bundle of [bundlers.ncc, bundlers.esbuild]) {
-      await report.check(`${bundle.name}, run in another folder`, () => bundle(project))
+      await report.check(`host: ${bundle.name}, run in another folder`, () => bundle(project))
     }
   } finally {
     project.remove()

@@ -6,11 +6,17 @@ require('./check-node.js')
 const path = require('node:path')
 const { root } = require('../lib/binary.js')
 const { installDependencies } = require('./dependencies.js')
+const { npm } = require('./npm.js')
 const { runNode } = require('./run.js')
 
 const args = process.argv.slice(2)
+const isShort = args.includes('--short')
+const folder = path.join(root, 'dist-check')
 
-installDependencies(root)
-installDependencies(path.join(root, 'dist-check'))
-if (!args.includes('--help')) runNode(['scripts/dist.js', ...(args.includes('--short') ? [] : ['all'])])
+if (!args.includes('--help')) {
+  installDependencies(root)
+  installDependencies(folder)
+  if (!isShort) npm(['install', '--no-audit', '--no-fund'], path.join(folder, 'full'))
+  runNode(['scripts/dist.js', ...(isShort ? [] : ['all'])])
+}
 runNode(['dist-check/run.js', ...args])
