@@ -52,6 +52,8 @@ impl Server {
     pub(super) fn close_step(&mut self, now: Instant, events: &mut dyn Events) {
         let Some(closing) = &mut self.closing else { return };
         let looked_for = std::mem::take(&mut closing.looked_for);
+        // Clients of protocol 1 may ask each other still.
+        closing.owes |= !self.relays.is_empty();
         if closing.owes && self.relays.is_empty() {
             self.leave_all(false, now, events);
         } else {

@@ -104,6 +104,7 @@ impl Play {
 
     /// One thing happens.
     pub(crate) fn step(&mut self) {
+        self.listen();
         if self.world.server.is_none() {
             self.bury_server();
         }

@@ -11,7 +11,7 @@ pub(crate) const NAME: &str = "mallory";
 /// More of them at a time show nothing new.
 const MOST: usize = 3;
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 14] = [
     Kind::Void,
     Kind::Acknowledgement,
     Kind::Send,
@@ -23,6 +23,8 @@ const KINDS: [Kind; 12] = [
     Kind::Discover,
     Kind::Cancel,
     Kind::Goodbye,
+    Kind::Held,
+    Kind::Released,
     Kind::Padding,
 ];
 

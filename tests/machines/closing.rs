@@ -1,8 +1,11 @@
 //! Starting, and leaving.
 
+use std::time::Duration;
+
 use ipcio::error::Code;
 use ipcio::machine::{Event, Payload};
 use ipcio::protocol::frame::Kind;
+use ipcio::protocol::message::{self, Message};
 
 use crate::world::{COMMAND, Said, Side, World};
 use crate::{SECOND, alice_and_bob, handle, messages};
@@ -116,4 +119,44 @@ fn a_server_that_has_closed_keeps_nothing() {
     world.wait(6 * SECOND);
     assert_eq!(world.take_server().last(), Some(&Said::Closed));
     assert_eq!(world.server().outstanding(), []);
+}
+
+#[test]
+fn a_server_that_closes_leaves_everybody_also_when_a_client_of_protocol_1_asks_another_meanwhile() {
+    let mut world = alice_and_bob();
+    let control = world.connect_raw(None).unwrap();
+    message::write_handshake(None, "old", None::<&message::Hello>, &mut world.raws[control].to_server);
+    world.carry_raw(control, usize::MAX);
+    let welcome = std::mem::take(&mut world.raws[control].received);
+    let path = world.server_options.domain.private(&Message::parse(&welcome).unwrap().text().unwrap());
+    let private = world.connect_raw(Some(&path)).unwrap();
+    // Something that keeps it from leaving them at once.
+    world.send(0, Kind::Send, "", 0, "1");
+    world.send(1, Kind::Send, "", 0, "1");
+    message::write(None, COMMAND, b"1", Some("q"), &mut world.raws[private].to_server);
+    world.carry_raw(private, usize::MAX);
+    let said = world.take_server();
+    let now = world.now;
+    world.server().close(now, &mut |_: Event<'_>| ());
+    world.flush(Side::Server);
+    let mut inner = Vec::new();
+    message::write(Some("bob"), COMMAND, b"2", Some("d"), &mut inner);
+    message::write_wrapped("old", "emit", Some("d"), &inner, &mut world.raws[control].to_server);
+    world.carry_raw(control, usize::MAX);
+    world.settle();
+    handle(&mut world, Side::Server, &said);
+    let Some(Said::Message { session, request: Some(request), .. }) = said.last().cloned() else { panic!("{said:?}") };
+    world.server().respond(session, request, Ok(Payload::Json(b"1")));
+    world.flush(Side::Server);
+    let said = world.take(1);
+    let Some(Said::Message { request: Some(request), .. }) = said.first().cloned() else { panic!("{said:?}") };
+    handle(&mut world, Side::Client(1), &said);
+    world.wait(Duration::from_millis(100));
+    assert!(!world.take_server().contains(&Said::Closed));
+    world.clients[1].respond(request, Ok(Payload::Json(b"3")));
+    world.flush(Side::Client(1));
+    world.wait(Duration::from_millis(100));
+    assert_eq!(world.take_server().last(), Some(&Said::Closed));
+    let answer = br#"{"id":null,"command":"deliver","data":3,"delivery":"d"}"#;
+    assert!(world.raws[private].received.ends_with(answer));
 }
