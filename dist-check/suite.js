@@ -10,6 +10,9 @@ const { root } = require('../lib/binary.js')
 /** What the tests need beside the binary. */
 const FILES = ['index.js', 'index.d.ts', 'package.json', 'lib', '__test__', 'docs', 'examples']
 
+/** How long a run of the suite may take, in milliseconds: emulators are slow. */
+const LONGEST = 1_800_000
+
 /** Unpacks packages into a node_modules folder, without any package manager. */
 function installFiles(tarballs, modules) {
   for (const tarball of tarballs) {
@@ -28,7 +31,8 @@ function copySuite(folder) {
 /** Runs test files, and returns how many tests passed. */
 function runSuite(project, node, tests, options) {
   copySuite(path.join(project.folder, 'suite'))
-  return passed(project.try(node, [path.join('suite', '__test__', 'run.js'), ...tests], options))
+  const args = [path.join('suite', '__test__', 'run.js'), ...tests]
+  return passed(project.try(node, args, { timeout: LONGEST, ...options }))
 }
 
 /** How many tests passed, of what run.js printed. */
@@ -39,7 +43,7 @@ function passed({ status, output }) {
   return `${total} tests passed`
 }
 
-module.exports = { installFiles, copySuite, runSuite, passed }
+module.exports = { installFiles, copySuite, runSuite, passed, LONGEST }
 
 /** What failed, or the end of what was printed where the runner did not come that far. */
 function failures(output) {

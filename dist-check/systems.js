@@ -8,7 +8,7 @@ const path = require('node:path')
 const { root } = require('../lib/binary.js')
 const { unpack } = require('./debian.js')
 const { Project } = require('./project.js')
-const { copySuite, installFiles, passed } = require('./suite.js')
+const { copySuite, installFiles, passed, LONGEST } = require('./suite.js')
 const { tools } = require('./tools.js')
 
 /** Where what was downloaded stays. */
@@ -16,9 +16,6 @@ const folder = path.join(root, 'target', 'dist', 'check')
 
 /** What needs no more than qemu gives, and not too long. */
 const BEARABLE = ['package', 'client.test', 'server.test', 'payload', 'order']
-
-/** How long a run of the suite may take, in milliseconds. */
-const LONGEST = 1_800_000
 
 async function checkSystems(report, tarball) {
   await report.check('system: linux-x64-musl: a system of its own without glibc', () => musl(tarball))
