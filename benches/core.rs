@@ -1,6 +1,7 @@
 //! What the core costs by itself, without sockets: frames written, frames read and checked, and messages that a server
 //! passes on from one client to another. `cargo bench` runs it.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that can't go on has to stop")]
 
 use std::time::{Duration, Instant};
@@ -8,14 +9,14 @@ use std::time::{Duration, Instant};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
-use ipcio::domain::Domain;
-use ipcio::machine::{ConnectionId, Credentials, Event, ListenerId, Machine};
-use ipcio::protocol::frame::{Frame, Kind};
-use ipcio::protocol::inbox::Inbox;
-use ipcio::protocol::message::{self, Hello, VERSION};
-use ipcio::protocol::outbox::Outbox;
-use ipcio::server::{Options, Server};
-use ipcio::trust::{Others, Trust};
+use ipcio::driver::domain::Domain;
+use ipcio::driver::machine::{ConnectionId, Credentials, Event, ListenerId, Machine};
+use ipcio::driver::protocol::frame::{Frame, Kind};
+use ipcio::driver::protocol::inbox::Inbox;
+use ipcio::driver::protocol::message::{self, Hello, VERSION};
+use ipcio::driver::protocol::outbox::Outbox;
+use ipcio::driver::server::{Options, Server};
+use ipcio::driver::trust::{Others, Trust};
 
 /// Frames that are dealt with together.
 const BATCH: usize = 64;

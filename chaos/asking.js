@@ -36,6 +36,14 @@ new Calls(process, {
 async function ask(asking, { count, to, timeout }) {
   const report = { open: count, early: 0, latest: 0, codes: {} }
   const asked = []
+  const settle = (code, begin) => {
+    const late = clock() - begin - timeout
+    report.open--
+    // The clocks of a driver count whole milliseconds.
+    if (late < -2) report.early++
+    report.latest = Math.max(report.latest, late)
+    report.codes[code] = (report.codes[code] ?? 0) + 1
+  }
   for (let number = 0; number < count; number++) {
     const begin = clock()
     const answer = asking.deliver(to, 'hang', number, { timeout })
@@ -46,14 +54,6 @@ async function ask(asking, { count, to, timeout }) {
       ),
     )
     if (number % IN_A_ROW === 0) await new Promise(resolve => setImmediate(resolve))
-  }
-  const settle = (code, begin) => {
-    const late = clock() - begin - timeout
-    report.open--
-    // The clocks of a driver count whole milliseconds.
-    if (late < -2) report.early++
-    report.latest = Math.max(report.latest, late)
-    report.codes[code] = (report.codes[code] ?? 0) + 1
   }
   await Promise.race([Promise.all(asked), new Promise(resolve => setTimeout(resolve, 60_000).unref())])
   return report

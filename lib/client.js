@@ -14,7 +14,7 @@ const { Socket } = require('./socket.js')
 const { afterOthers } = require('./tick.js')
 const { afterwards } = require('./timer.js')
 
-// Kinds of events: see `src/node/batch.rs`.
+// Kinds of events: see `node/src/batch.rs`.
 const REJECTED = 4
 const CONNECTED = 5
 const DISCONNECTED = 6

@@ -11,7 +11,7 @@ const { Outgoing } = require('./outgoing.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
 const { later } = require('./tick.js')
 
-// Kinds of events: see `src/node/batch.rs`.
+// Kinds of events: see `node/src/batch.rs`.
 const MESSAGE = 0
 const ANSWER = 1
 const FAILURE = 2

@@ -9,7 +9,7 @@ const { release, watchOver } = require('./exit.js')
 const { nativeOptions } = require('./options.js')
 const { Socket } = require('./socket.js')
 
-// Kinds of events: see `src/node/batch.rs`.
+// Kinds of events: see `node/src/batch.rs`.
 const SESSION_CONNECTED = 8
 const SESSION_DISCONNECTED = 9
 const SESSION_ENDED = 10

@@ -14,7 +14,7 @@ const path = require('node:path')
 const { root, fileName, filePath, isCheckout } = require('../lib/binary.js')
 const { buildLibrary, checkRust } = require('./cargo.js')
 
-const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock', '.cargo']
+const SOURCES = ['src', 'node', 'Cargo.toml', 'Cargo.lock', '.cargo']
 
 /** Builds if there is no binary, or one older than its sources. */
 function buildIfStale() {

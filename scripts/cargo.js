@@ -16,7 +16,7 @@ function buildLibrary({ command = 'build', args = [], env = hostEnvironment() } 
   // Its messages say where the library is, which depends on the user's cargo configuration.
   const { status, stdout } = spawnSync(
     'cargo',
-    [command, '--release', '--lib', '--message-format=json-render-diagnostics', ...args],
+    [command, '--release', '--package', 'ipcio-node', '--message-format=json-render-diagnostics', ...args],
     { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 2 ** 28 },
   )
   if (status !== 0) fail('cargo could not build ipcio: the reason stands above.')
@@ -24,11 +24,12 @@ function buildLibrary({ command = 'build', args = [], env = hostEnvironment() } 
     .split('\n')
     .filter(line => line.startsWith('{'))
     .map(line => JSON.parse(line))
-    .filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'ipcio')
+    .filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'ipcio_node')
     .flatMap(({ filenames }) => filenames)
     .find(name => /\.(so|dylib)$/.test(name))
   return (
-    library ?? fail('cargo built no shared library: see that [lib] in Cargo.toml has the crate type cdylib.')
+    library ??
+    fail('cargo built no shared library: see that [lib] in node/Cargo.toml has the crate type cdylib.')
   )
 }
 

@@ -40,23 +40,27 @@ if (outputOf('cargo', ['+nightly', '--version']) === null) {
   fail('AddressSanitizer needs a nightly toolchain: `rustup toolchain install nightly`.')
 }
 
-run('cargo', ['+nightly', 'build', '--release', '--lib', '--target', triple, '--target-dir', folder], {
-  env: {
-    ...process.env,
-    // It knows the system's allocator alone.
-    RUSTFLAGS: '-Zsanitizer=address --cfg ipcio_system_allocator',
-    CARGO_PROFILE_RELEASE_LTO: 'off',
-    CARGO_PROFILE_RELEASE_STRIP: 'none',
-    CARGO_PROFILE_RELEASE_DEBUG: '1',
-    CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS: 'true',
+run(
+  'cargo',
+  ['+nightly', 'build', '--release', '--package', 'ipcio-node', '--target', triple, '--target-dir', folder],
+  {
+    env: {
+      ...process.env,
+      // It knows the system's allocator alone.
+      RUSTFLAGS: '-Zsanitizer=address --cfg ipcio_system_allocator',
+      CARGO_PROFILE_RELEASE_LTO: 'off',
+      CARGO_PROFILE_RELEASE_STRIP: 'none',
+      CARGO_PROFILE_RELEASE_DEBUG: '1',
+      CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS: 'true',
+    },
   },
-})
+)
 
 fs.rmSync(tree, { recursive: true, force: true })
 fs.rmSync(reports, { recursive: true, force: true })
 fs.mkdirSync(reports, { recursive: true })
 for (const file of FILES) fs.cpSync(path.join(root, file), path.join(tree, file), { recursive: true })
-fs.copyFileSync(path.join(folder, triple, 'release', 'libipcio.so'), path.join(tree, fileName()))
+fs.copyFileSync(path.join(folder, triple, 'release', 'libipcio_node.so'), path.join(tree, fileName()))
 
 const tests = process.argv.length > 2 ? process.argv.slice(2) : TESTS
 process.on('exit', () => {

@@ -8,19 +8,19 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Waits that double from 10 ms to 1 s, each shortened by up to half at random, so that a thousand clients of a
 /// server that comes back do not come all at once.
 #[derive(Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     attempt: u32,
     random: u64,
 }
 
 impl Backoff {
     /// With the numbers that follow from `seed`.
-    pub fn new(seed: u64) -> Backoff {
+    pub(crate) fn new(seed: u64) -> Backoff {
         Backoff { attempt: 0, random: seed | 1 }
     }
 
     /// The next wait.
-    pub fn next_wait(&mut self) -> Duration {
+    pub(crate) fn next_wait(&mut self) -> Duration {
         let full = FIRST.saturating_mul(1 << self.attempt.min(10)).min(LONGEST);
         self.attempt += 1;
         // xorshift64: how the waits spread matters little, that they do is enough.
@@ -32,7 +32,7 @@ impl Backoff {
     }
 
     /// The connection was made: the next wait is the shortest again.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.attempt = 0;
     }
 }

@@ -1,5 +1,6 @@
 //! The crate's own classes on tokio, over real sockets.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 use std::future::{Ready, pending, ready};
@@ -9,8 +10,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ipcio::runtime::{ClientBuilder, ServerBuilder};
 use ipcio::{Bytes, Client, Code, Error, Message, Server};
+use ipcio::{ClientBuilder, ServerBuilder};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;

@@ -1,8 +1,10 @@
 //! The vectors of `docs/protocol.md`.
 
-use ipcio::protocol::frame::{Flags, Frame};
-use ipcio::protocol::inbox::Inbox;
-use ipcio::protocol::message::{self, Hello, Message, Welcome};
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
+
+use ipcio::driver::protocol::frame::{Flags, Frame};
+use ipcio::driver::protocol::inbox::Inbox;
+use ipcio::driver::protocol::message::{self, Hello, Message, Welcome};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use ipcio::client::{Client, Outgoing, SERVER};
-use ipcio::link::Receipt;
-use ipcio::machine::{Action, ConnectionId, Event, Events, Machine, Payload};
-use ipcio::protocol::frame::Kind;
+use ipcio::driver::client::{Client, Outgoing, SERVER};
+use ipcio::driver::link::Receipt;
+use ipcio::driver::machine::{Action, ConnectionId, Event, Events, Machine, Payload};
+use ipcio::driver::protocol::frame::Kind;
 use ipcio_fuzz::{COMMANDS, Input, NAMES, client_options, frame, in_pieces, payload, peer, welcome};
 use libfuzzer_sys::fuzz_target;
 

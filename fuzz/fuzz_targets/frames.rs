@@ -2,9 +2,9 @@
 
 #![no_main]
 
-use ipcio::protocol::frame::Frame;
-use ipcio::protocol::inbox::Inbox;
-use ipcio::protocol::message::VERSION;
+use ipcio::driver::protocol::frame::Frame;
+use ipcio::driver::protocol::inbox::Inbox;
+use ipcio::driver::protocol::message::VERSION;
 use ipcio_fuzz::{Input, frame, in_pieces};
 use libfuzzer_sys::fuzz_target;
 

@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use ipcio::client::Client;
-use ipcio::machine::{Action, Event, Machine};
-use ipcio::server::Server;
+use ipcio::driver::client::Client;
+use ipcio::driver::machine::{Action, Event, Machine};
+use ipcio::driver::server::Server;
 use ipcio_fuzz::{Input, client_options, hello, in_pieces, peer, server_options, welcome};
 use libfuzzer_sys::fuzz_target;
 
@@ -81,7 +81,7 @@ fn client(bytes: &[u8], pattern: u8) {
     assert!(connected <= 1, "one connection was made {connected} times");
 }
 
-fn write_all(machine: &mut dyn Machine, now: Instant, events: &mut dyn ipcio::machine::Events) {
+fn write_all(machine: &mut dyn Machine, now: Instant, events: &mut dyn ipcio::driver::machine::Events) {
     machine.settle(now, events);
     while let Some(connection) = machine.next_dirty() {
         while !machine.unwritten(connection).is_empty() {

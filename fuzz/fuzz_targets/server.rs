@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use ipcio::link::Receipt;
-use ipcio::machine::{Action, ConnectionId, Event, Events, ListenerId, Machine, Payload, SessionId};
-use ipcio::server::{Options, Server};
+use ipcio::driver::link::Receipt;
+use ipcio::driver::machine::{Action, ConnectionId, Event, Events, ListenerId, Machine, Payload, SessionId};
+use ipcio::driver::server::{Options, Server};
 use ipcio_fuzz::{COMMANDS, Input, NAMES, frame, hello, in_pieces, payload, peer, server_options};
 use libfuzzer_sys::fuzz_target;
 

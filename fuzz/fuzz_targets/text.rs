@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use ipcio::protocol::message::{self, Hello, Message, Welcome};
-use ipcio::protocol::splitter::Splitter;
+use ipcio::driver::protocol::message::{self, Hello, Message, Welcome};
+use ipcio::driver::protocol::splitter::Splitter;
 use ipcio_fuzz::{Input, in_pieces};
 use libfuzzer_sys::fuzz_target;
 

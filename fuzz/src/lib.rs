@@ -12,16 +12,16 @@ pub use wire::{COMMANDS, NAMES, frame, hello, payload, welcome};
 mod world;
 
 /// A server's options, and a client's, as the tests have them.
-pub fn server_options() -> ipcio::server::Options {
+pub fn server_options() -> ipcio::driver::server::Options {
     world::server_options()
 }
 
 /// See [`server_options`].
-pub fn client_options(name: &str) -> ipcio::client::Options {
+pub fn client_options(name: &str) -> ipcio::driver::client::Options {
     world::client_options(name)
 }
 
 /// Whom a machine believes to be at the other end.
-pub fn peer() -> ipcio::machine::Credentials {
+pub fn peer() -> ipcio::driver::machine::Credentials {
     world::credentials()
 }

@@ -1,6 +1,12 @@
 //! Carries out what a state machine wants: sockets, reads and writes. It waits for nothing itself: its driver
 //! tells it what is ready, be that Node's event loop or tokio.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "it has the sockets, the clock and the threads"
+)]
+
 mod guard;
 mod listener;
 mod lock;

@@ -2,6 +2,12 @@
 //!
 //! [`Driver`] runs any machine; the rest is what a Rust program uses of it.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "it has the sockets, the clock and the threads"
+)]
+
 mod client;
 mod data;
 mod driver;

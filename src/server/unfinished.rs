@@ -272,6 +272,7 @@ impl Unfinished {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test needs some time")]
 mod tests {
     use super::*;
 

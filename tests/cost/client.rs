@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use ipcio::client::{Client, Outgoing};
-use ipcio::machine::{Action, ConnectionId, Event, Machine, Payload};
-use ipcio::protocol::frame::Kind;
+use ipcio::driver::client::{Client, Outgoing};
+use ipcio::driver::machine::{Action, ConnectionId, Event, Machine, Payload};
+use ipcio::driver::protocol::frame::Kind;
 
 use crate::world::{COMMAND, client_options, credentials};
 use crate::{does_not_grow, drain, frame, receive};

@@ -1,6 +1,7 @@
 //! What one operation costs does not grow with what is outstanding: with 100,000 of a kind it takes no longer than three times
 //! what it takes with 1,000. Times are compared with each other only, each the median of many.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod client;
@@ -10,8 +11,8 @@ mod world;
 
 use std::time::{Duration, Instant};
 
-use ipcio::machine::{ConnectionId, Event, Machine};
-use ipcio::protocol::frame::{Frame, Kind};
+use ipcio::driver::machine::{ConnectionId, Event, Machine};
+use ipcio::driver::protocol::frame::{Frame, Kind};
 
 /// How much is outstanding.
 const FEW: usize = 1_000;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use ipcio::machine::{ConnectionId, Event, ListenerId, Machine, Payload, SessionId};
-use ipcio::protocol::frame::Kind;
-use ipcio::server::{Options, Server};
+use ipcio::driver::machine::{ConnectionId, Event, ListenerId, Machine, Payload, SessionId};
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::server::{Options, Server};
 
 use crate::world::{COMMAND, credentials, server_options};
 use crate::{MANY, does_not_grow, drain, frame, receive};

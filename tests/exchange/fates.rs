@@ -1,7 +1,7 @@
 //! What becomes of processes and connections, and what their applications hear of it.
 
-use ipcio::error::Code;
-use ipcio::machine::Event;
+use ipcio::Code;
+use ipcio::driver::machine::Event;
 
 use crate::play::{CLIENTS, Play, SERVER, name, number_of};
 use crate::strangers;

@@ -5,6 +5,7 @@
 //! Each test runs with half of its seeds the same each time and half of them fresh. `SEEDS` says how many, `SEED` repeats
 //! the one that a failure names: `SEEDS=2000 cargo test --profile simulation --test exchange`.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod fates;
@@ -19,8 +20,8 @@ use std::collections::HashSet;
 use std::panic::RefUnwindSafe;
 use std::time::SystemTime;
 
-use ipcio::protocol::frame::Kind;
-use ipcio::server;
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::server;
 use play::{CLIENTS, OLD, Play, SERVER, name};
 use world::server_options;
 

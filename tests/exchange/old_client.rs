@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use ipcio::protocol::frame::Kind;
-use ipcio::protocol::message::{self, Message};
-use ipcio::protocol::splitter::Splitter;
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::protocol::message::{self, Message};
+use ipcio::driver::protocol::splitter::Splitter;
 
 use crate::play::{CLIENTS, OLD, Play, SERVER, name, number_of};
 use crate::world::COMMAND;

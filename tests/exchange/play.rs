@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::old_client::OldClient;
 use crate::strangers;
 use crate::world::{self, Said, Side, World};
-use ipcio::machine::{Payload, SessionId};
-use ipcio::protocol::frame::Kind;
+use ipcio::driver::machine::{Payload, SessionId};
+use ipcio::driver::protocol::frame::Kind;
 
 pub(crate) const CLIENTS: usize = 4;
 
@@ -70,7 +70,7 @@ impl Play {
     }
 
     /// Everybody is connected and nothing has been sent.
-    pub(crate) fn with_options(seed: u64, options: ipcio::server::Options) -> Play {
+    pub(crate) fn with_options(seed: u64, options: ipcio::driver::server::Options) -> Play {
         let mut world = World::with_options(seed, options);
         for index in 0..CLIENTS {
             world.client(&name(index));
@@ -236,10 +236,10 @@ impl Play {
             self.world.call(side, |machine, now, _| machine.handled(session, receipt, now));
         } else if receiver == SERVER {
             let now = self.world.now;
-            ipcio::machine::Machine::handled(self.world.server(), session, receipt, now);
+            ipcio::driver::machine::Machine::handled(self.world.server(), session, receipt, now);
         } else {
             let now = self.world.now;
-            ipcio::machine::Machine::handled(&mut self.world.clients[receiver], session, receipt, now);
+            ipcio::driver::machine::Machine::handled(&mut self.world.clients[receiver], session, receipt, now);
         }
         if let Some(request) = request {
             self.unanswered.push((receiver, session, request, payload));

@@ -1,6 +1,6 @@
 //! Peers that mean no good, in the same world: whatever they write is no honest client's trouble.
 
-use ipcio::protocol::frame::{Flags, Frame, Kind};
+use ipcio::driver::protocol::frame::{Flags, Frame, Kind};
 
 use crate::play::{Play, SERVER, name};
 use crate::world::COMMAND;

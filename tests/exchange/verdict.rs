@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use ipcio::protocol::frame::Kind;
+use ipcio::driver::protocol::frame::Kind;
 
 use crate::play::{CLIENTS, Note, OLD, Play, SERVER, name, side};
 use crate::world::Side;

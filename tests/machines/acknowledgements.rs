@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ipcio::error::Code;
-use ipcio::machine::Payload;
-use ipcio::protocol::frame::{self, Frame, Kind};
+use ipcio::Code;
+use ipcio::driver::machine::Payload;
+use ipcio::driver::protocol::frame::{self, Frame, Kind};
 
 use crate::world::{COMMAND, Said, Side};
 use crate::{SECOND, alice_and_bob, failure, failures, handle, messages};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ipcio::machine::{Event, Machine, Payload};
-use ipcio::server;
+use ipcio::driver::machine::{Event, Machine, Payload};
+use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
 use crate::{SECOND, handle, messages, with_server};
@@ -142,7 +142,7 @@ fn what_a_client_that_does_not_return_has_missed_is_counted() {
 #[test]
 fn a_client_that_is_away_gets_no_broadcast_that_is_too_large_for_it_or_its_own() {
     let mut world = with_server(server_options());
-    let small = world.client_with(ipcio::client::Options { limit: 100, ..client_options("small") });
+    let small = world.client_with(ipcio::driver::client::Options { limit: 100, ..client_options("small") });
     world.settle();
     vanish(&mut world, small);
     vanish(&mut world, 1);

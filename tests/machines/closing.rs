@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ipcio::error::Code;
-use ipcio::machine::{Event, Payload};
-use ipcio::protocol::frame::Kind;
-use ipcio::protocol::message::{self, Message};
+use ipcio::Code;
+use ipcio::driver::machine::{Event, Payload};
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::protocol::message::{self, Message};
 
 use crate::world::{COMMAND, Said, Side, World};
 use crate::{SECOND, alice_and_bob, handle, messages};

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use ipcio::machine::{ConnectionId, Event, ListenerId, Machine};
-use ipcio::protocol::frame::{self, Frame, Kind};
-use ipcio::protocol::message::{self, Hello};
-use ipcio::server::{Options, Server};
+use ipcio::driver::machine::{ConnectionId, Event, ListenerId, Machine};
+use ipcio::driver::protocol::frame::{self, Frame, Kind};
+use ipcio::driver::protocol::message::{self, Hello};
+use ipcio::driver::server::{Options, Server};
 
 use crate::world::{COMMAND, credentials, server_options};
 

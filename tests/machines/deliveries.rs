@@ -1,7 +1,7 @@
 //! Who is asked, in what order, who may answer, and that nothing is left of a delivery that is over.
 
-use ipcio::machine::{Event, Payload};
-use ipcio::protocol::frame::Kind;
+use ipcio::driver::machine::{Event, Payload};
+use ipcio::driver::protocol::frame::Kind;
 
 use crate::world::{Said, Side, World};
 use crate::{SECOND, alice_and_bob, handle, messages};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ipcio::client;
-use ipcio::error::Code;
-use ipcio::machine::Payload;
-use ipcio::protocol::frame::{Flags, Frame, Kind};
-use ipcio::server;
+use ipcio::Code;
+use ipcio::driver::client;
+use ipcio::driver::machine::Payload;
+use ipcio::driver::protocol::frame::{Flags, Frame, Kind};
+use ipcio::driver::server;
 
 use crate::acknowledgements::frames;
 use crate::world::{Said, Side, World, client_options, server_options};
@@ -158,7 +158,7 @@ fn a_server_that_closes_gives_nothing_up() {
     leave(&mut world);
     world.send(ALICE, Kind::Emit, "bob", 0, "1");
     let now = world.now;
-    world.server().close(now, &mut |_: ipcio::machine::Event<'_>| ());
+    world.server().close(now, &mut |_: ipcio::driver::machine::Event<'_>| ());
     world.flush(Side::Server);
     world.wait(Duration::from_millis(100));
     world.kill_server();
@@ -218,7 +218,7 @@ fn closing_does_not_wait_for_what_is_held() {
     world.take(ALICE);
     let now = world.now;
     let mut said = Vec::new();
-    world.clients[ALICE].close(now, &mut |event: ipcio::machine::Event<'_>| said.push(Said::from(event)));
+    world.clients[ALICE].close(now, &mut |event: ipcio::driver::machine::Event<'_>| said.push(Said::from(event)));
     world.flush(Side::Client(ALICE));
     world.settle();
     assert_eq!(world.take(ALICE), [Said::Closed]);

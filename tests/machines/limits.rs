@@ -1,10 +1,10 @@
 //! What becomes of too much: of messages, of deliveries, of what is not read.
 
-use ipcio::client;
-use ipcio::error::Code;
-use ipcio::machine::Payload;
-use ipcio::protocol::frame::Kind;
-use ipcio::server;
+use ipcio::Code;
+use ipcio::driver::client;
+use ipcio::driver::machine::Payload;
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
 use crate::{alice_and_bob, failure, failures, handle, messages, with_server};

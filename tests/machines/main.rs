@@ -1,5 +1,6 @@
 //! What the machines do in each of the cases that their users can meet, without a socket.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod acknowledgements;
@@ -18,7 +19,7 @@ mod world;
 
 use std::time::Duration;
 
-use ipcio::error::Code;
+use ipcio::Code;
 use world::{Said, Side, World, server_options};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,7 +29,7 @@ fn alice_and_bob() -> World {
     with_server(server_options())
 }
 
-fn with_server(options: ipcio::server::Options) -> World {
+fn with_server(options: ipcio::driver::server::Options) -> World {
     let mut world = World::with_options(1, options);
     for (index, name) in ["alice", "bob"].into_iter().enumerate() {
         world.client(name);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ipcio::client::{self, Outgoing};
-use ipcio::error::Code;
-use ipcio::machine::{Event, Payload};
-use ipcio::protocol::frame::{Frame, Kind, LARGE_TEXT};
-use ipcio::server;
+use ipcio::Code;
+use ipcio::driver::client::{self, Outgoing};
+use ipcio::driver::machine::{Event, Payload};
+use ipcio::driver::protocol::frame::{Frame, Kind, LARGE_TEXT};
+use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
 use crate::{SECOND, alice_and_bob, failure, failures, handle, messages, with_server};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ipcio::error::Code;
-use ipcio::machine::{Event, Machine};
-use ipcio::protocol::frame::Kind;
-use ipcio::server;
-use ipcio::trust::Others;
+use ipcio::Code;
+use ipcio::driver::machine::{Event, Machine};
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::server;
+use ipcio::driver::trust::Others;
 
 use crate::world::{Said, Side, World, client_options, server_options};
 use crate::{SECOND, alice_and_bob, failure, failures, messages, with_server};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ipcio::machine::{Machine, Payload};
-use ipcio::protocol::frame::Kind;
+use ipcio::driver::machine::{Machine, Payload};
+use ipcio::driver::protocol::frame::Kind;
 
 use crate::world::{Said, Side, World};
 use crate::{SECOND, alice_and_bob, handle, messages};
@@ -116,7 +116,7 @@ fn a_client_that_closes_waits_no_longer_than_for_what_has_time_left() {
     handle(&mut world, Side::Client(1), &said);
     let now = world.now;
     let mut closed = Vec::new();
-    world.clients[0].close(now, &mut |event: ipcio::machine::Event<'_>| closed.push(Said::from(event)));
+    world.clients[0].close(now, &mut |event: ipcio::driver::machine::Event<'_>| closed.push(Said::from(event)));
     world.flush(Side::Client(0));
     world.wait(SECOND);
     assert_eq!((closed, world.take(0)), (vec![], vec![Said::TimedOut(1), Said::Closed]));

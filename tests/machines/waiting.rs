@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use ipcio::client::{self, Client};
-use ipcio::error::{Code, Error};
-use ipcio::machine::{Action, ConnectionId, Event, Machine};
-use ipcio::protocol::frame::Kind;
+use ipcio::driver::client::{self, Client};
+use ipcio::driver::machine::{Action, ConnectionId, Event, Machine};
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::{Code, Error};
 
 use crate::world::{Said, Side, client_options, credentials};
 use crate::{SECOND, alice_and_bob, handle};

@@ -11,13 +11,13 @@ mod said;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ipcio::client::{self, Client, Outgoing};
-use ipcio::domain::Domain;
-use ipcio::error::{Code, Error};
-use ipcio::machine::{Action, ConnectionId, Credentials, Event, ListenerId, Machine, Payload};
-use ipcio::protocol::frame::Kind;
-use ipcio::server::{self, Server};
-use ipcio::trust::{Others, Trust};
+use ipcio::driver::client::{self, Client, Outgoing};
+use ipcio::driver::domain::Domain;
+use ipcio::driver::machine::{Action, ConnectionId, Credentials, Event, ListenerId, Machine, Payload};
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::server::{self, Server};
+use ipcio::driver::trust::{Others, Trust};
+use ipcio::{Code, Error};
 
 pub(crate) use pipe::Pipe;
 pub(crate) use random::Random;

@@ -1,6 +1,6 @@
 //! A connection between a client and the server.
 
-use ipcio::machine::ConnectionId;
+use ipcio::driver::machine::ConnectionId;
 
 use super::Side;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ipcio::machine::{ConnectionId, Credentials, Machine};
+use ipcio::driver::machine::{ConnectionId, Credentials, Machine};
 
 use super::{Side, World};
 
@@ -91,8 +91,9 @@ impl World {
             }
             raw.received.extend_from_slice(&bytes);
             let said = &mut self.server_said;
-            server
-                .written(connection, bytes.len(), now, &mut |event: ipcio::machine::Event<'_>| said.push(event.into()));
+            server.written(connection, bytes.len(), now, &mut |event: ipcio::driver::machine::Event<'_>| {
+                said.push(event.into())
+            });
             if self.dies() {
                 return;
             }

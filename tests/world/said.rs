@@ -1,8 +1,8 @@
 //! What machines say, kept to be looked at.
 
-use ipcio::error::Code;
-use ipcio::link::Receipt;
-use ipcio::machine::{Event, Incoming, Payload, SessionId};
+use ipcio::Code;
+use ipcio::driver::link::Receipt;
+use ipcio::driver::machine::{Event, Incoming, Payload, SessionId};
 
 /// Something that a machine said.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,7 +26,7 @@ const STEADY: u32 = 64;
 
 /// How long to poll, learned from the waits before.
 #[derive(Debug, Default)]
-pub(super) struct BusyPoll {
+pub(crate) struct BusyPoll {
     open: bool,
     misses: u32,
     /// Hits since the last closing.
@@ -39,12 +39,12 @@ pub(super) struct BusyPoll {
 
 impl BusyPoll {
     /// How long to poll now, at most `cap`; zero for not at all.
-    pub(super) fn window(&self, cap: Duration) -> Duration {
+    pub(crate) fn window(&self, cap: Duration) -> Duration {
         if self.open { cap } else { Duration::ZERO }
     }
 
     /// Polling found something.
-    pub(super) fn hit(&mut self) {
+    pub(crate) fn hit(&mut self) {
         self.misses = 0;
         self.hits += 1;
         if self.hits >= STEADY {
@@ -54,7 +54,7 @@ impl BusyPoll {
     }
 
     /// Polling found nothing for the whole window.
-    pub(super) fn missed(&mut self) {
+    pub(crate) fn missed(&mut self) {
         self.misses += 1;
         if self.misses >= MISSES {
             self.close(LONGEST_PAUSE_AFTER_MISSES);
@@ -62,19 +62,19 @@ impl BusyPoll {
     }
 
     /// While it polled, another process had the CPU.
-    pub(super) fn displaced(&mut self) {
+    pub(crate) fn displaced(&mut self) {
         self.close(LONGEST_PAUSE);
     }
 
     /// Nothing has come for so long, whatever else woke the loop up meanwhile.
-    pub(super) fn waits(&mut self, wait: Duration, cap: Duration) {
+    pub(crate) fn waits(&mut self, wait: Duration, cap: Duration) {
         if is_long(wait, cap) {
             self.open = false;
         }
     }
 
     /// The loop waited so long, polling included, until something came.
-    pub(super) fn waited(&mut self, wait: Duration, cap: Duration) {
+    pub(crate) fn waited(&mut self, wait: Duration, cap: Duration) {
         if is_long(wait, cap) {
             self.open = false;
         } else if self.pause > 0 {

@@ -10,18 +10,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use napi::sys;
 
-use super::batch::Batches;
-use super::environment;
-use super::memory;
-use super::raw::{Env, Scope, guard};
-use crate::error::{Code, Error};
-use crate::machine::{Event, Events, Machine};
-use crate::runtime::Driver;
+use crate::batch::Batches;
+use crate::environment;
+use crate::memory;
+use crate::raw::{Env, Scope, guard};
+use ipcio::driver::Driver;
+use ipcio::driver::machine::{Event, Events, Machine};
+use ipcio::{Code, Error};
 
 /// A machine whose sockets tokio reads.
 #[derive(Debug)]
-pub(super) struct ThreadEndpoint<M: Machine> {
-    pub(super) driver: Driver<M>,
+pub(crate) struct ThreadEndpoint<M: Machine> {
+    pub(crate) driver: Driver<M>,
     wake: Arc<Wake>,
     env: Env,
 }
@@ -46,7 +46,7 @@ struct Recorder(Arc<Wake>);
 
 impl<M: Machine + Send + 'static> ThreadEndpoint<M> {
     /// For the instance of this number.
-    pub(super) fn new(machine: M, mode: u32, env: Env, instance: u32) -> Result<ThreadEndpoint<M>, Error> {
+    pub(crate) fn new(machine: M, mode: u32, env: Env, instance: u32) -> Result<ThreadEndpoint<M>, Error> {
         let function = Function::new(env, instance)
             .ok_or_else(|| Error::new(Code::Closed, "This environment is ending; create instances before it does."))?;
         let wake = Arc::new(Wake { batches: Mutex::default(), function: Mutex::new(Some(function)) });
@@ -58,12 +58,12 @@ impl<M: Machine + Send + 'static> ThreadEndpoint<M> {
 
 impl<M: Machine> ThreadEndpoint<M> {
     /// The events that wait.
-    pub(super) fn batches(&self) -> MutexGuard<'_, Batches> {
+    pub(crate) fn batches(&self) -> MutexGuard<'_, Batches> {
         lock(&self.wake.batches)
     }
 
     /// Whether the process has to stay.
-    pub(super) fn keep_alive(&self, alive: bool) {
+    pub(crate) fn keep_alive(&self, alive: bool) {
         if let Some(function) = &*lock(&self.wake.function) {
             // SAFETY: the function has not been released, and this is the thread of its environment.
             unsafe {
@@ -77,7 +77,7 @@ impl<M: Machine> ThreadEndpoint<M> {
     }
 
     /// Wakes JavaScript no more.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         if let Some(function) = lock(&self.wake.function).take() {
             // SAFETY: it is taken out under the lock, so nobody calls it from now on, and released once.
             unsafe {

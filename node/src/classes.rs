@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use napi::bindgen_prelude::{Env, Function, JsValue, Object, Unknown};
 use napi_derive::napi;
 
-use super::endpoint::Endpoint;
-use super::environment;
-use super::instance::{Instance, Role};
-use super::loop_registry::LoopRegistry;
-use super::raw::{self, Callback};
-use super::thread::ThreadEndpoint;
-use super::{calls, console, libuv};
-use crate::client::{self, Client};
-use crate::domain::Domain;
-use crate::error::{Code, Error};
-use crate::machine::{Events, Machine, SessionId};
-use crate::protocol::message::{self, Message};
-use crate::protocol::splitter::Splitter;
-use crate::server::{self, Server};
-use crate::trust::{Others, Trust};
+use crate::endpoint::Endpoint;
+use crate::environment;
+use crate::instance::{Instance, Role};
+use crate::loop_registry::LoopRegistry;
+use crate::raw::{self, Callback};
+use crate::thread::ThreadEndpoint;
+use crate::{calls, console, libuv};
+use ipcio::driver::client::{self, Client};
+use ipcio::driver::domain::Domain;
+use ipcio::driver::machine::{Events, Machine, SessionId};
+use ipcio::driver::protocol::message::{self, Message};
+use ipcio::driver::protocol::splitter::Splitter;
+use ipcio::driver::server::{self, Server};
+use ipcio::driver::trust::{Others, Trust};
+use ipcio::{Code, Error};
 
 /// What an instance is made with. `index.js` has filled in the defaults.
 #[napi(object, object_to_js = false)]

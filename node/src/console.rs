@@ -17,14 +17,14 @@ use tracing_subscriber::{EnvFilter, Layer};
 const VARIABLE: &str = "IPCIO_LOG";
 
 /// Begins to show events, if the environment asks for it.
-pub(super) fn start() {
+pub(crate) fn start() {
     if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
         install();
     }
 }
 
 /// Begins to show events, since an instance wants its own shown.
-pub(super) fn install() {
+pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let filter = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());

@@ -13,15 +13,15 @@ const COUNTED: usize = 1024;
 const MUCH: usize = 4 * 1024 * 1024;
 
 #[cfg(not(ipcio_system_allocator))]
-pub(super) use counting::give_back;
+pub(crate) use counting::give_back;
 
 /// Sanitizers know the system's allocator alone, see scripts/sanitize.js.
 #[cfg(ipcio_system_allocator)]
 mod none {
-    pub(in crate::node) fn give_back() {}
+    pub(crate) fn give_back() {}
 }
 #[cfg(ipcio_system_allocator)]
-pub(super) use none::give_back;
+pub(crate) use none::give_back;
 
 #[cfg(not(ipcio_system_allocator))]
 mod counting {
@@ -96,7 +96,7 @@ mod counting {
 
     /// If much was freed, it is given back to the system once it is quiet. To be called when there is nothing else to do.
     #[inline]
-    pub(in crate::node) fn give_back() {
+    pub(crate) fn give_back() {
         if freed_since(GIVEN_BACK.load(Ordering::Relaxed)) >= MUCH {
             watch();
         }

@@ -1,14 +1,14 @@
 //! Going on to read for a moment before the loop waits; whether to is what [`BusyPoll`] says.
 //!
-//! [`BusyPoll`]: crate::node::busy_poll::BusyPoll
+//! [`BusyPoll`]: crate::busy_poll::BusyPoll
 
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::{EventLoop, Instance, TargetSocket, environment};
-use crate::io::Progress;
-use crate::machine::ConnectionId;
+use ipcio::driver::io::Progress;
+use ipcio::driver::machine::ConnectionId;
 
 /// While polling, every so many looks at one connection all others and the rest of the loop are looked at.
 const LOOK_AT_OTHERS: u32 = 16;

@@ -4,17 +4,17 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::Instant;
 
-use super::batch::{Batch, Batches};
-use super::loop_registry::LoopRegistry;
-use super::thread::ThreadEndpoint;
-use crate::error::Error;
-use crate::io::Io;
-use crate::machine::{Events, ListenerId, Machine};
+use crate::batch::{Batch, Batches};
+use crate::loop_registry::LoopRegistry;
+use crate::thread::ThreadEndpoint;
+use ipcio::Error;
+use ipcio::driver::io::Io;
+use ipcio::driver::machine::{Events, ListenerId, Machine};
 
 /// A client or a server with its sockets and its events.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is kept in an Rc, and never moved")]
-pub(super) enum Endpoint<M: Machine> {
+pub(crate) enum Endpoint<M: Machine> {
     /// On this thread.
     Loop(LoopEndpoint<M>),
     /// On a thread of tokio's.
@@ -23,19 +23,19 @@ pub(super) enum Endpoint<M: Machine> {
 
 /// A machine whose sockets this thread reads.
 #[derive(Debug)]
-pub(super) struct LoopEndpoint<M: Machine> {
+pub(crate) struct LoopEndpoint<M: Machine> {
     io: RefCell<Io<M, LoopRegistry>>,
     batches: RefCell<Batches>,
 }
 
 impl<M: Machine + Send + 'static> Endpoint<M> {
     /// Under the loop driver.
-    pub(super) fn on_loop(machine: M, mode: u32, registry: LoopRegistry) -> Endpoint<M> {
+    pub(crate) fn on_loop(machine: M, mode: u32, registry: LoopRegistry) -> Endpoint<M> {
         Endpoint::Loop(LoopEndpoint { io: RefCell::new(Io::new(machine, registry, mode)), batches: RefCell::default() })
     }
 
     /// Calls `f` with the machine. No JavaScript may run in it.
-    pub(super) fn with<T>(&self, f: impl FnOnce(&mut M, &mut dyn Events) -> T) -> T {
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut M, &mut dyn Events) -> T) -> T {
         match self {
             Endpoint::Loop(endpoint) => endpoint.with(|io, events| f(&mut io.machine, events)),
             Endpoint::Thread(endpoint) => endpoint.driver.with(|io, _, events| f(&mut io.machine, events)),
@@ -43,7 +43,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// Listens at a path that a server before may have left behind.
-    pub(super) fn listen(&self, id: ListenerId, path: &Path) -> Result<(), Error> {
+    pub(crate) fn listen(&self, id: ListenerId, path: &Path) -> Result<(), Error> {
         match self {
             Endpoint::Loop(endpoint) => endpoint.with(|io, _| io.listen(id, path)),
             Endpoint::Thread(endpoint) => endpoint.driver.step(|io, _, _| io.listen(id, path)),
@@ -51,7 +51,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// Takes the files of sockets away.
-    pub(super) fn unlink(&self) {
+    pub(crate) fn unlink(&self) {
         match self {
             Endpoint::Loop(endpoint) => endpoint.with(|io, _| io.unlink()),
             Endpoint::Thread(endpoint) => endpoint.driver.with(|io, _, _| io.unlink()),
@@ -59,7 +59,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// Carries out all actions and writes all that can be written.
-    pub(super) fn flush(&self) {
+    pub(crate) fn flush(&self) {
         match self {
             Endpoint::Loop(endpoint) => endpoint.with(|io, events| io.flush(Instant::now(), events)),
             Endpoint::Thread(endpoint) => endpoint.driver.flush(),
@@ -67,7 +67,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// The next batch of events.
-    pub(super) fn take(&self) -> Option<Batch> {
+    pub(crate) fn take(&self) -> Option<Batch> {
         match self {
             Endpoint::Loop(endpoint) => endpoint.batches.borrow_mut().take(),
             Endpoint::Thread(endpoint) => endpoint.batches().take(),
@@ -75,7 +75,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// Whether there are no events to hand over.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         match self {
             Endpoint::Loop(endpoint) => endpoint.batches.borrow().is_empty(),
             Endpoint::Thread(endpoint) => endpoint.batches().is_empty(),
@@ -83,7 +83,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// JavaScript has dealt with a batch.
-    pub(super) fn handled(&self, batch: &mut Batch) {
+    pub(crate) fn handled(&self, batch: &mut Batch) {
         if !batch.receipts.is_empty() {
             let now = Instant::now();
             self.with(|machine, _| {
@@ -95,7 +95,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// Keeps the room of a batch for others.
-    pub(super) fn recycle(&self, batch: Batch) {
+    pub(crate) fn recycle(&self, batch: Batch) {
         match self {
             Endpoint::Loop(endpoint) => endpoint.batches.borrow_mut().recycle(batch.text),
             Endpoint::Thread(endpoint) => endpoint.batches().recycle(batch.text),
@@ -103,7 +103,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// When the machine wants to be called; only the loop driver has to know.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         match self {
             Endpoint::Loop(endpoint) => endpoint.io.borrow().deadline(),
             Endpoint::Thread(_) => None,
@@ -111,7 +111,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// The sockets, if this thread reads them.
-    pub(super) fn on_this_thread(&self) -> Option<&LoopEndpoint<M>> {
+    pub(crate) fn on_this_thread(&self) -> Option<&LoopEndpoint<M>> {
         match self {
             Endpoint::Loop(endpoint) => Some(endpoint),
             Endpoint::Thread(_) => None,
@@ -119,14 +119,14 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     }
 
     /// Whether it keeps the process alive; only the thread driver has a part in that.
-    pub(super) fn keep_alive(&self, alive: bool) {
+    pub(crate) fn keep_alive(&self, alive: bool) {
         if let Endpoint::Thread(endpoint) = self {
             endpoint.keep_alive(alive);
         }
     }
 
     /// The environment ends.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         if let Endpoint::Thread(endpoint) = self {
             endpoint.abandon();
         }
@@ -135,7 +135,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
 
 impl<M: Machine> LoopEndpoint<M> {
     /// Calls `f` with the machine's sockets.
-    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Io<M, LoopRegistry>, &mut dyn Events) -> T) -> T {
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Io<M, LoopRegistry>, &mut dyn Events) -> T) -> T {
         f(&mut self.io.borrow_mut(), &mut *self.batches.borrow_mut())
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use mio::{Interest, Token};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::event_loop::{EventLoop, Target, TargetSocket};
-use super::processors;
-use crate::io::Registry;
-use crate::machine::{ConnectionId, ListenerId};
+use crate::event_loop::{EventLoop, Target, TargetSocket};
+use crate::processors;
+use ipcio::driver::io::Registry;
+use ipcio::driver::machine::{ConnectionId, ListenerId};
 
 /// A socket that the selector watches. It is forgotten before it is closed.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ struct Watched {
 
 /// The sockets of one instance.
 #[derive(Debug)]
-pub(super) struct LoopRegistry {
+pub(crate) struct LoopRegistry {
     event_loop: Rc<EventLoop>,
     instance: u32,
     connections: FxHashMap<ConnectionId, Watched>,
@@ -40,7 +40,7 @@ pub(super) struct LoopRegistry {
 
 impl LoopRegistry {
     /// For an instance which allows to poll for so long.
-    pub(super) fn new(event_loop: Rc<EventLoop>, instance: u32, busy_poll: Duration) -> LoopRegistry {
+    pub(crate) fn new(event_loop: Rc<EventLoop>, instance: u32, busy_poll: Duration) -> LoopRegistry {
         LoopRegistry {
             event_loop,
             instance,
@@ -53,7 +53,7 @@ impl LoopRegistry {
     }
 
     /// A connection has room to write. Whether that was waited for.
-    pub(super) fn unblocked(&mut self, id: ConnectionId) -> bool {
+    pub(crate) fn unblocked(&mut self, id: ConnectionId) -> bool {
         let was_blocked = self.blocked.remove(&id);
         if was_blocked {
             self.watch_again(TargetSocket::Connection(id));
@@ -62,7 +62,7 @@ impl LoopRegistry {
     }
 
     /// Asks for another notice of what is ready already: the selector tells of changes only.
-    pub(super) fn watch_again(&self, socket: TargetSocket) {
+    pub(crate) fn watch_again(&self, socket: TargetSocket) {
         let (watched, interest) = match socket {
             TargetSocket::Connection(id) if self.blocked.contains(&id) => {
                 (self.connections.get(&id), Interest::READABLE | Interest::WRITABLE)

@@ -21,18 +21,18 @@ const PREPARE: c_int = 9;
 const TIMER: c_int = 13;
 
 /// A function that libuv calls when there is something to read.
-pub(super) type OnPoll = unsafe extern "C" fn(*mut c_void, c_int, c_int);
+pub(crate) type OnPoll = unsafe extern "C" fn(*mut c_void, c_int, c_int);
 /// A function that libuv calls for a timer, before it waits, or once a handle is closed.
-pub(super) type OnHandle = unsafe extern "C" fn(*mut c_void);
+pub(crate) type OnHandle = unsafe extern "C" fn(*mut c_void);
 
 /// An event loop of libuv.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Loop(*mut c_void);
+pub(crate) struct Loop(*mut c_void);
 
 /// A handle of libuv. It has to be closed before its loop ends; its memory is given back after that. Once it is closed, its
 /// methods do nothing.
 #[derive(Debug)]
-pub(super) struct Handle(Cell<*mut c_void>);
+pub(crate) struct Handle(Cell<*mut c_void>);
 
 struct Functions {
     backend_fd: unsafe extern "C" fn(*mut c_void) -> c_int,
@@ -55,14 +55,14 @@ struct Functions {
 }
 
 /// Whether this process has all of them.
-pub(super) fn is_available() -> bool {
+pub(crate) fn is_available() -> bool {
     functions().is_some()
 }
 
 impl Loop {
     /// The loop of an environment, if libuv can be called. It outlives the environment's cleanup hooks, which
     /// close all handles.
-    pub(super) fn of(env: super::raw::Env) -> Option<Loop> {
+    pub(crate) fn of(env: crate::raw::Env) -> Option<Loop> {
         if !is_available() {
             return None;
         }
@@ -71,7 +71,7 @@ impl Loop {
     }
 
     /// A handle that calls `on_poll` when `fd` has something to read.
-    pub(super) fn poll(self, fd: RawFd, data: usize, on_poll: OnPoll) -> Option<Handle> {
+    pub(crate) fn poll(self, fd: RawFd, data: usize, on_poll: OnPoll) -> Option<Handle> {
         let functions = functions()?;
         let memory = allocate(functions, POLL)?;
         // SAFETY: the loop lives (see `of`), and the memory is fresh and of the size that libuv asks for.
@@ -87,7 +87,7 @@ impl Loop {
     }
 
     /// A timer that is not started.
-    pub(super) fn timer(self, data: usize) -> Option<Handle> {
+    pub(crate) fn timer(self, data: usize) -> Option<Handle> {
         let functions = functions()?;
         let memory = allocate(functions, TIMER)?;
         // SAFETY: as in `poll`. The initialisation of timers can't fail.
@@ -99,7 +99,7 @@ impl Loop {
     }
 
     /// A handle for the moment before the loop waits, not started.
-    pub(super) fn prepare(self, data: usize) -> Option<Handle> {
+    pub(crate) fn prepare(self, data: usize) -> Option<Handle> {
         let functions = functions()?;
         let memory = allocate(functions, PREPARE)?;
         // SAFETY: as in `poll`. The initialisation of prepare handles can't fail.
@@ -111,7 +111,7 @@ impl Loop {
     }
 
     /// How long the loop is going to wait: milliseconds, 0 for not at all, -1 without end.
-    pub(super) fn backend_timeout(self) -> i32 {
+    pub(crate) fn backend_timeout(self) -> i32 {
         let Some(functions) = functions() else { return 0 };
         // SAFETY: the loop lives, see `of`.
         unsafe {
@@ -121,7 +121,7 @@ impl Loop {
     }
 
     /// Whether anything of the loop is ready.
-    pub(super) fn is_ready(self) -> bool {
+    pub(crate) fn is_ready(self) -> bool {
         let Some(functions) = functions() else { return true };
         // SAFETY: the loop lives, see `of`; its descriptor is open as long.
         let backend = unsafe { BorrowedFd::borrow_raw((functions.backend_fd)(self.0)) };
@@ -136,7 +136,7 @@ impl Handle {
     ///
     /// # Safety
     /// Only in the callback of [`Handle::close`], with the pointer that it was called with.
-    pub(super) unsafe fn release(pointer: *mut c_void) {
+    pub(crate) unsafe fn release(pointer: *mut c_void) {
         // SAFETY: libuv does not use closed handles any more, and they came from `allocate`.
         unsafe { libc::free(pointer) };
     }
@@ -145,13 +145,13 @@ impl Handle {
     ///
     /// # Safety
     /// Only in a callback of libuv, with the pointer that it was called with.
-    pub(super) unsafe fn data(pointer: *mut c_void) -> usize {
+    pub(crate) unsafe fn data(pointer: *mut c_void) -> usize {
         // SAFETY: libuv calls back with a handle that was made here.
         functions().map_or(0, |functions| unsafe { (functions.handle_get_data)(pointer) } as usize)
     }
 
     /// Closes it; `on_closed` follows in a later turn of the loop.
-    pub(super) fn close(&self, on_closed: OnHandle) {
+    pub(crate) fn close(&self, on_closed: OnHandle) {
         self.with(|functions, pointer| {
             self.0.set(ptr::null_mut());
             // SAFETY: the handle is initialised, and from now on nobody finds it.
@@ -160,7 +160,7 @@ impl Handle {
     }
 
     /// Whether it keeps the process alive.
-    pub(super) fn keep_alive(&self, alive: bool) {
+    pub(crate) fn keep_alive(&self, alive: bool) {
         self.with(|functions, pointer| {
             // SAFETY: the handle is initialised and not closed, see `with`.
             unsafe { if alive { (functions.handle_ref)(pointer) } else { (functions.handle_unref)(pointer) } };
@@ -168,7 +168,7 @@ impl Handle {
     }
 
     /// Starts a timer: `on_timer` is called once, after so many milliseconds.
-    pub(super) fn start_timer(&self, milliseconds: u64, on_timer: OnHandle) {
+    pub(crate) fn start_timer(&self, milliseconds: u64, on_timer: OnHandle) {
         self.with(|functions, pointer| {
             // SAFETY: the handle is an initialised timer, not closed.
             unsafe { (functions.timer_start)(pointer, on_timer, milliseconds, 0) };
@@ -176,7 +176,7 @@ impl Handle {
     }
 
     /// Stops a timer.
-    pub(super) fn stop_timer(&self) {
+    pub(crate) fn stop_timer(&self) {
         self.with(|functions, pointer| {
             // SAFETY: the handle is an initialised timer, not closed.
             unsafe { (functions.timer_stop)(pointer) };
@@ -184,7 +184,7 @@ impl Handle {
     }
 
     /// Starts a prepare handle: `on_prepare` is called each time before the loop waits.
-    pub(super) fn start_prepare(&self, on_prepare: OnHandle) {
+    pub(crate) fn start_prepare(&self, on_prepare: OnHandle) {
         self.with(|functions, pointer| {
             // SAFETY: the handle is an initialised prepare handle, not closed.
             unsafe { (functions.prepare_start)(pointer, on_prepare) };
@@ -192,7 +192,7 @@ impl Handle {
     }
 
     /// Stops a prepare handle.
-    pub(super) fn stop_prepare(&self) {
+    pub(crate) fn stop_prepare(&self) {
         self.with(|functions, pointer| {
             // SAFETY: the handle is an initialised prepare handle, not closed.
             unsafe { (functions.prepare_stop)(pointer) };

@@ -8,7 +8,7 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 
 /// Whether both ends of a connection have a processor each.
 #[cfg(target_os = "linux")]
-pub(super) fn run_side_by_side(stream: &UnixStream) -> bool {
+pub(crate) fn run_side_by_side(stream: &UnixStream) -> bool {
     let Ok(own) = sched_getaffinity(None) else { return false };
     // A peer of another container has no process id here: its processors are unknown, and taken to be all.
     let peer =
@@ -19,7 +19,7 @@ pub(super) fn run_side_by_side(stream: &UnixStream) -> bool {
 
 /// Whether both ends of a connection have a processor each.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn run_side_by_side(_: &UnixStream) -> bool {
+pub(crate) fn run_side_by_side(_: &UnixStream) -> bool {
     std::thread::available_parallelism().is_ok_and(|count| count.get() >= 2)
 }
 

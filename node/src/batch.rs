@@ -12,10 +12,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::link::Receipt;
-use crate::machine::{CommandId, Event, Events, Incoming, Payload, SessionId};
-use crate::protocol::frame::Memory;
-use crate::protocol::json;
+use ipcio::driver::link::Receipt;
+use ipcio::driver::machine::{CommandId, Event, Events, Incoming, Payload, SessionId};
+use ipcio::driver::protocol::frame::Memory;
+use ipcio::driver::protocol::json;
 
 /// A batch of this size is closed: JavaScript strings have a limit, and large ones gain nothing.
 const FULL: usize = 1024 * 1024;
@@ -59,17 +59,17 @@ const MOST: usize = 999_999;
 
 /// Events that are handed over together.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     /// A JSON array, its closing bracket included once it is taken.
-    pub(super) text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// Payloads that stand apart from the text.
-    pub(super) parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// Their size in bytes.
     apart: usize,
     /// To be given back when JavaScript has dealt with the batch: the last one of each session is enough.
-    pub(super) receipts: Vec<(SessionId, Receipt)>,
+    pub(crate) receipts: Vec<(SessionId, Receipt)>,
     /// Whether the last event says that nothing more will come.
-    pub(super) closed: bool,
+    pub(crate) closed: bool,
     /// Whether there is a message that wants no answer, but an acknowledgement.
     has_one_way: bool,
     /// The run that the last event belongs to.
@@ -101,16 +101,16 @@ struct Common {
 
 /// A payload that stands apart: what is in this memory from `start` on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) memory: Arc<Vec<u8>>,
-    pub(super) start: usize,
+pub(crate) struct Part {
+    pub(crate) memory: Arc<Vec<u8>>,
+    pub(crate) start: usize,
     /// A text that may be JSON; otherwise raw bytes.
-    pub(super) is_text: bool,
+    pub(crate) is_text: bool,
 }
 
 impl Part {
     /// The text or the bytes.
-    pub(super) fn content(&self) -> &[u8] {
+    pub(crate) fn content(&self) -> &[u8] {
         &self.memory[self.start..]
     }
 
@@ -125,7 +125,7 @@ impl Part {
 
 /// Batches in the order in which they are handed over.
 #[derive(Debug, Default)]
-pub(super) struct Batches {
+pub(crate) struct Batches {
     full: VecDeque<Batch>,
     current: Batch,
     /// The text of a batch that was handed over, to be used again.
@@ -134,12 +134,12 @@ pub(super) struct Batches {
 
 impl Batches {
     /// Whether there is nothing to hand over.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.full.is_empty() && self.current.text.is_empty()
     }
 
     /// The next batch.
-    pub(super) fn take(&mut self) -> Option<Batch> {
+    pub(crate) fn take(&mut self) -> Option<Batch> {
         if self.is_empty() {
             return None;
         }
@@ -152,7 +152,7 @@ impl Batches {
     }
 
     /// Takes a text back whose batch was dealt with.
-    pub(super) fn recycle(&mut self, mut text: Vec<u8>) {
+    pub(crate) fn recycle(&mut self, mut text: Vec<u8>) {
         if text.capacity() <= KEPT.max(self.spare.capacity()) || self.spare.capacity() == 0 {
             text.clear();
             text.shrink_to(KEPT);
@@ -274,7 +274,7 @@ impl Run {
 
 impl Batch {
     /// Whether all messages want answers.
-    pub(super) fn only_asks(&self) -> bool {
+    pub(crate) fn only_asks(&self) -> bool {
         !self.has_one_way
     }
 
@@ -347,7 +347,7 @@ impl Batch {
         self.parts.push(part);
     }
 
-    fn error(&mut self, error: &crate::error::Error) {
+    fn error(&mut self, error: &ipcio::Error) {
         self.string(error.code().as_str());
         self.string(error.message());
     }

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use napi::sys;
 
-use super::environment;
-use super::instance::{Instance, Role, Route};
-use super::raw::{Arguments, Env, guard};
-use crate::client::Outgoing;
-use crate::error::Error;
-use crate::machine::{Payload, SessionId};
-use crate::protocol::frame::{HEADER, Kind};
+use crate::environment;
+use crate::instance::{Instance, Role, Route};
+use crate::raw::{Arguments, Env, guard};
+use ipcio::Error;
+use ipcio::driver::client::Outgoing;
+use ipcio::driver::machine::{Payload, SessionId};
+use ipcio::driver::protocol::frame::{HEADER, Kind};
 
 /// Room for text that is kept between calls.
 const KEPT: usize = 64 * 1024;
@@ -51,7 +51,7 @@ struct Payloads {
 ///
 /// # Safety
 /// `exports` is an object of the current environment `env`.
-pub(super) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
+pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
     let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 11] = [
         ("route", route),
         ("send", send),

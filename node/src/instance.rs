@@ -5,30 +5,30 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::batch::Part;
-use super::endpoint::{Endpoint, LoopEndpoint};
-use super::environment::Environment;
-use super::event_loop::TargetSocket;
-use super::memory;
-use super::raw::{self, Callback, guard};
-use crate::client::Client;
-use crate::error::Error;
-use crate::io::Progress;
-use crate::machine::{ConnectionId, ListenerId};
-use crate::protocol::frame::Kind;
-use crate::server::Server;
+use crate::batch::Part;
+use crate::endpoint::{Endpoint, LoopEndpoint};
+use crate::environment::Environment;
+use crate::event_loop::TargetSocket;
+use crate::memory;
+use crate::raw::{self, Callback, guard};
+use ipcio::Error;
+use ipcio::driver::client::Client;
+use ipcio::driver::io::Progress;
+use ipcio::driver::machine::{ConnectionId, ListenerId};
+use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::server::Server;
 
 /// Bytes of a batch that are written before it is complete.
 const FLUSH_AT: usize = 32 * 1024;
 
 /// An instance of either class.
 #[derive(Debug)]
-pub(super) struct Instance {
+pub(crate) struct Instance {
     id: u32,
     environment: Rc<Environment>,
-    pub(super) role: Role,
+    pub(crate) role: Role,
     /// Where the messages of a client go.
-    pub(super) route: RefCell<Route>,
+    pub(crate) route: RefCell<Route>,
     /// Called with each batch, as long as the instance is started.
     callback: RefCell<Option<Rc<Callback>>>,
     /// Whether a turn is under way, which deals with whatever JavaScript does in it.
@@ -53,10 +53,10 @@ struct Queued {
 
 /// Where a client's messages go.
 #[derive(Debug)]
-pub(super) struct Route {
-    pub(super) kind: Kind,
-    pub(super) name: String,
-    pub(super) command: String,
+pub(crate) struct Route {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) command: String,
 }
 
 impl Default for Route {
@@ -68,7 +68,7 @@ impl Default for Route {
 /// What an instance is.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is kept in an Rc, and never moved")]
-pub(super) enum Role {
+pub(crate) enum Role {
     Client(Endpoint<Client>),
     Server(Endpoint<Server>),
 }
@@ -96,7 +96,7 @@ macro_rules! on_this_thread {
 }
 
 impl Instance {
-    pub(super) fn new(id: u32, environment: Rc<Environment>, role: Role) -> Instance {
+    pub(crate) fn new(id: u32, environment: Rc<Environment>, role: Role) -> Instance {
         Instance {
             id,
             environment,
@@ -112,16 +112,16 @@ impl Instance {
         }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
-    pub(super) fn environment(&self) -> &Rc<Environment> {
+    pub(crate) fn environment(&self) -> &Rc<Environment> {
         &self.environment
     }
 
     /// The client, if it is one.
-    pub(super) fn client(&self) -> Option<&Endpoint<Client>> {
+    pub(crate) fn client(&self) -> Option<&Endpoint<Client>> {
         match &self.role {
             Role::Client(client) => Some(client),
             Role::Server(_) => None,
@@ -129,7 +129,7 @@ impl Instance {
     }
 
     /// The server, if it is one.
-    pub(super) fn server(&self) -> Option<&Endpoint<Server>> {
+    pub(crate) fn server(&self) -> Option<&Endpoint<Server>> {
         match &self.role {
             Role::Server(server) => Some(server),
             Role::Client(_) => None,
@@ -137,13 +137,13 @@ impl Instance {
     }
 
     /// The instance is started: its events go to `callback`.
-    pub(super) fn start(&self, callback: Callback) {
+    pub(crate) fn start(&self, callback: Callback) {
         *self.callback.borrow_mut() = Some(Rc::new(callback));
         self.look_after();
     }
 
     /// Starts a server.
-    pub(super) fn listen(&self) -> Result<(), Error> {
+    pub(crate) fn listen(&self) -> Result<(), Error> {
         let Some(server) = self.server() else { return Ok(()) };
         let (listener, path) = server.with(|server, _| server.start(Instant::now()).map(|id| (id, server.path())))?;
         server.listen(listener, &path).inspect_err(|_| server.with(|server, _| server.start_failed()))
@@ -151,7 +151,7 @@ impl Instance {
 
     /// Hands all events to JavaScript and writes what that leads to. Within a turn it does nothing: the turn
     /// goes on until nothing is left.
-    pub(super) fn turn(&self) {
+    pub(crate) fn turn(&self) {
         if self.in_turn.replace(true) {
             return;
         }
@@ -193,20 +193,20 @@ impl Instance {
     }
 
     /// Writes what was queued as far as the sockets take it.
-    pub(super) fn flush(&self) {
+    pub(crate) fn flush(&self) {
         either!(self, endpoint => endpoint.flush());
     }
 
     /// Whether JavaScript has to see to it that a turn follows what was just queued. Within one that is so for what
     /// is not the first, as more of it may be gathered, and crosses then.
-    pub(super) fn wants_turn(&self) -> bool {
+    pub(crate) fn wants_turn(&self) -> bool {
         !self.in_turn.get() || self.queued.get().messages > 1
     }
 
     /// So many messages of that size were queued. They are written at the end of the turn with the others, but what
     /// is large already before: so the other side works on the beginning while this one still makes the end. So is a
     /// message that is likely to stay the only one.
-    pub(super) fn queued(&self, count: usize, bytes: usize) {
+    pub(crate) fn queued(&self, count: usize, bytes: usize) {
         let Queued { messages, bytes: before } = self.queued.get();
         let is_only = messages == 0 && self.expects_one.get();
         let flush = is_only || before + bytes >= FLUSH_AT;
@@ -216,39 +216,39 @@ impl Instance {
         }
     }
 
-    pub(super) fn readable(&self, id: ConnectionId, ended: bool, buffer: &mut [u8], now: Instant) -> Progress {
+    pub(crate) fn readable(&self, id: ConnectionId, ended: bool, buffer: &mut [u8], now: Instant) -> Progress {
         on_this_thread!(self, Progress::Drained, io, events => io.readable(id, ended, buffer, now, events))
     }
 
-    pub(super) fn is_in_bulk(&self, id: ConnectionId) -> bool {
+    pub(crate) fn is_in_bulk(&self, id: ConnectionId) -> bool {
         on_this_thread!(self, false, io, _events => io.is_in_bulk(id))
     }
 
-    pub(super) fn writable(&self, id: ConnectionId, now: Instant) {
+    pub(crate) fn writable(&self, id: ConnectionId, now: Instant) {
         on_this_thread!(self, (), io, events => if io.registry().unblocked(id) {
             io.writable(id, now, events);
         });
     }
 
-    pub(super) fn acceptable(&self, id: ListenerId, now: Instant) -> io::Result<Progress> {
+    pub(crate) fn acceptable(&self, id: ListenerId, now: Instant) -> io::Result<Progress> {
         on_this_thread!(self, Ok(Progress::Drained), io, events => io.acceptable(id, now, events))
     }
 
-    pub(super) fn files_changed(&self, now: Instant) {
+    pub(crate) fn files_changed(&self, now: Instant) {
         on_this_thread!(self, (), io, _events => io.files_changed(now));
     }
 
-    pub(super) fn watch_again(&self, socket: TargetSocket) {
+    pub(crate) fn watch_again(&self, socket: TargetSocket) {
         on_this_thread!(self, (), io, _events => io.registry().watch_again(socket));
     }
 
     /// Accepts nothing until then.
-    pub(super) fn accept_again(&self, id: ListenerId, at: Instant) {
+    pub(crate) fn accept_again(&self, id: ListenerId, at: Instant) {
         self.accept_again.set(Some((at, id)));
     }
 
     /// The deadline has passed.
-    pub(super) fn elapsed(&self, now: Instant) {
+    pub(crate) fn elapsed(&self, now: Instant) {
         if let Some((_, id)) = self.accept_again.get().filter(|&(at, _)| at <= now) {
             self.accept_again.set(None);
             self.watch_again(TargetSocket::Listener(id));
@@ -257,13 +257,13 @@ impl Instance {
     }
 
     /// Takes the files of sockets away, since the process ends.
-    pub(super) fn unlink(&self) {
+    pub(crate) fn unlink(&self) {
         // An exit from within a call of this addon leaves the file to the next server.
         either!(self, endpoint => endpoint.unlink());
     }
 
     /// The environment ends: nothing may call into JavaScript any more.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.callback.borrow_mut().take();
         either!(self, endpoint => endpoint.abandon());
         if let Some(event_loop) = self.environment.event_loop() {

@@ -12,10 +12,10 @@ use std::rc::Rc;
 use napi::sys;
 use rustc_hash::FxHashMap;
 
-use super::event_loop::EventLoop;
-use super::instance::Instance;
-use super::raw::{self, Env, guard};
-use crate::error::Error;
+use crate::event_loop::EventLoop;
+use crate::instance::Instance;
+use crate::raw::{self, Env, guard};
+use ipcio::Error;
 
 thread_local! {
     static THREAD: RefCell<Thread> = RefCell::default();
@@ -30,8 +30,8 @@ struct Thread {
 
 /// An environment of Node.
 #[derive(Debug)]
-pub(super) struct Environment {
-    pub(super) env: Env,
+pub(crate) struct Environment {
+    pub(crate) env: Env,
     id: usize,
     event_loop: OnceCell<Rc<EventLoop>>,
     /// What Node waits for at its end.
@@ -40,12 +40,12 @@ pub(super) struct Environment {
 
 impl Environment {
     /// The loop driver, if an instance has asked for it.
-    pub(super) fn event_loop(&self) -> Option<Rc<EventLoop>> {
+    pub(crate) fn event_loop(&self) -> Option<Rc<EventLoop>> {
         self.event_loop.get().cloned()
     }
 
     /// The loop driver, from now on.
-    pub(super) fn start_loop(&self) -> Result<Rc<EventLoop>, Error> {
+    pub(crate) fn start_loop(&self) -> Result<Rc<EventLoop>, Error> {
         if let Some(event_loop) = self.event_loop.get() {
             return Ok(Rc::clone(event_loop));
         }
@@ -57,7 +57,7 @@ impl Environment {
 }
 
 /// The environment of a call, which is known from now on.
-pub(super) fn of(env: Env) -> Rc<Environment> {
+pub(crate) fn of(env: Env) -> Rc<Environment> {
     let known = THREAD.with_borrow(|thread| thread.environments.values().find(|known| known.env == env).cloned());
     known.unwrap_or_else(|| {
         let id = THREAD.with_borrow_mut(|thread| {
@@ -73,22 +73,22 @@ pub(super) fn of(env: Env) -> Rc<Environment> {
 }
 
 /// The environment of this number.
-pub(super) fn find(id: usize) -> Option<Rc<Environment>> {
+pub(crate) fn find(id: usize) -> Option<Rc<Environment>> {
     THREAD.with_borrow(|thread| thread.environments.get(&id).cloned())
 }
 
 /// The instance of this number.
-pub(super) fn instance(id: u32) -> Option<Rc<Instance>> {
+pub(crate) fn instance(id: u32) -> Option<Rc<Instance>> {
     THREAD.with_borrow(|thread| thread.instances.get(&id).cloned())
 }
 
 /// All instances of this thread.
-pub(super) fn instances() -> Vec<Rc<Instance>> {
+pub(crate) fn instances() -> Vec<Rc<Instance>> {
     THREAD.with_borrow(|thread| thread.instances.values().cloned().collect())
 }
 
 /// Makes an instance under a new number.
-pub(super) fn add(make: impl FnOnce(u32) -> Result<Instance, Error>) -> Result<u32, Error> {
+pub(crate) fn add(make: impl FnOnce(u32) -> Result<Instance, Error>) -> Result<u32, Error> {
     let id = THREAD.with_borrow_mut(|thread| {
         thread.next += 1;
         thread.next
@@ -99,7 +99,7 @@ pub(super) fn add(make: impl FnOnce(u32) -> Result<Instance, Error>) -> Result<u
 }
 
 /// Forgets an instance.
-pub(super) fn remove(id: u32) {
+pub(crate) fn remove(id: u32) {
     // JavaScript objects may be collected after the thread's own data has been.
     let removed =
         THREAD.try_with(|thread| thread.try_borrow_mut().ok().and_then(|mut thread| thread.instances.remove(&id)));
@@ -107,7 +107,7 @@ pub(super) fn remove(id: u32) {
 }
 
 /// All handles of an environment are closed: it may end.
-pub(super) fn finish(environment: &Environment) {
+pub(crate) fn finish(environment: &Environment) {
     THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
     let handle = environment.cleanup.replace(std::ptr::null_mut());
     if !handle.is_null() {

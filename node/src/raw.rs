@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use super::batch::Part;
-use super::memory;
+use crate::batch::Part;
+use crate::memory;
 
 /// From this size on, a Buffer keeps the memory of its bytes instead of copying them.
 const LARGE: usize = 64 * 1024;
 
 /// Up to this size, Buffers are freed by scavenges. Larger ones bring about a full collection each, or nearly so.
-pub(super) const SCAVENGED: usize = 16 * 1024 * 1024;
+pub(crate) const SCAVENGED: usize = 16 * 1024 * 1024;
 
 /// From this size on, to copy takes longer than to wait for another thread for a moment.
 const WORTH_WAITING: usize = 1024 * 1024;
@@ -28,20 +28,20 @@ const YIELDS: usize = 1000;
 
 /// An environment of Node: a thread with an instance of this addon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Env(sys::napi_env);
+pub(crate) struct Env(sys::napi_env);
 
 /// A handle scope of the current thread, or a call from JavaScript, which is one: values are made in it.
 #[derive(Debug)]
-pub(super) struct Scope(Env);
+pub(crate) struct Scope(Env);
 
 /// A value, alive as long as its scope.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(super) struct Value<'scope>(sys::napi_value, PhantomData<&'scope Scope>);
+pub(crate) struct Value<'scope>(sys::napi_value, PhantomData<&'scope Scope>);
 
 /// A function that is kept, and the context in which it is called.
 #[derive(Debug)]
-pub(super) struct Callback {
+pub(crate) struct Callback {
     env: Env,
     function: sys::napi_ref,
     context: sys::napi_async_context,
@@ -49,20 +49,20 @@ pub(super) struct Callback {
 
 /// The arguments of a call from JavaScript.
 #[derive(Debug)]
-pub(super) struct Arguments<const N: usize> {
+pub(crate) struct Arguments<const N: usize> {
     scope: Scope,
     values: [sys::napi_value; N],
 }
 
 /// Runs `body` at the boundary to C, which no panic may cross.
-pub(super) fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+pub(crate) fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     // A panic is a defect of this addon. Its message has been printed by the panic hook.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
 }
 
 impl Value<'_> {
     /// What Node-API knows it by.
-    pub(super) fn raw(self) -> sys::napi_value {
+    pub(crate) fn raw(self) -> sys::napi_value {
         self.0
     }
 }
@@ -72,17 +72,17 @@ impl Env {
     ///
     /// # Safety
     /// `env` is the one of the current thread, as Node-API gave it.
-    pub(super) unsafe fn new(env: sys::napi_env) -> Env {
+    pub(crate) unsafe fn new(env: sys::napi_env) -> Env {
         Env(env)
     }
 
     /// What Node-API knows it by.
-    pub(super) fn raw(self) -> sys::napi_env {
+    pub(crate) fn raw(self) -> sys::napi_env {
         self.0
     }
 
     /// The event loop, as libuv knows it.
-    pub(super) fn uv_loop(self) -> *mut c_void {
+    pub(crate) fn uv_loop(self) -> *mut c_void {
         let mut found = ptr::null_mut();
         // SAFETY: the environment is the current one, see `new`.
         unsafe { sys::napi_get_uv_event_loop(self.0, &raw mut found) };
@@ -90,7 +90,7 @@ impl Env {
     }
 
     /// Runs `body` in a handle scope of its own, as callbacks of libuv need it.
-    pub(super) fn scope(self, body: impl FnOnce(&Scope)) {
+    pub(crate) fn scope(self, body: impl FnOnce(&Scope)) {
         let mut scope = ptr::null_mut();
         // SAFETY: as in `uv_loop`; the scope is closed after the body, which can't unwind past it.
         unsafe {
@@ -106,7 +106,7 @@ impl Env {
     ///
     /// # Safety
     /// `object` is an object of this environment.
-    pub(super) unsafe fn define(self, object: sys::napi_value, name: &str, function: sys::napi_callback) {
+    pub(crate) unsafe fn define(self, object: sys::napi_value, name: &str, function: sys::napi_callback) {
         let mut value = ptr::null_mut();
         let text = name.as_ptr().cast::<c_char>();
         let length = name.len() as isize;
@@ -123,14 +123,14 @@ impl Env {
     }
 
     /// Calls `hook` with `data` before the environment ends.
-    pub(super) fn on_cleanup(self, hook: extern "C" fn(*mut c_void), data: *mut c_void) {
+    pub(crate) fn on_cleanup(self, hook: extern "C" fn(*mut c_void), data: *mut c_void) {
         // SAFETY: as in `uv_loop`; the hook takes `data` for a number.
         unsafe { sys::napi_add_env_cleanup_hook(self.0, Some(hook), data) };
     }
 
     /// Calls `hook` with `data` before the environment ends, which waits until the handle is given to
     /// [`finish_cleanup`]. Hooks that were added later are called earlier.
-    pub(super) fn on_loop_cleanup(
+    pub(crate) fn on_loop_cleanup(
         self,
         hook: extern "C" fn(sys::napi_async_cleanup_hook_handle, *mut c_void),
         data: *mut c_void,
@@ -160,12 +160,12 @@ impl Scope {
     ///
     /// # Safety
     /// Only during the call, with its environment.
-    pub(super) unsafe fn of_call(env: Env) -> Scope {
+    pub(crate) unsafe fn of_call(env: Env) -> Scope {
         Scope(env)
     }
 
     /// A string. Texts of ASCII, the most, are copied without being decoded.
-    pub(super) fn string(&self, text: &[u8]) -> Option<Value<'_>> {
+    pub(crate) fn string(&self, text: &[u8]) -> Option<Value<'_>> {
         let mut value = ptr::null_mut();
         let start = text.as_ptr().cast::<c_char>();
         // SAFETY: the scope's environment is the current one; the text is `text.len()` bytes long.
@@ -180,7 +180,7 @@ impl Scope {
     }
 
     /// An array of strings and Buffers.
-    pub(super) fn parts(&self, parts: Vec<Part>) -> Option<Value<'_>> {
+    pub(crate) fn parts(&self, parts: Vec<Part>) -> Option<Value<'_>> {
         let mut array = ptr::null_mut();
         // SAFETY: the scope's environment is the current one.
         unsafe {
@@ -238,7 +238,7 @@ impl Scope {
     /// Lets V8 free Buffers that keep memory of ours with a scavenge. By themselves they only count towards a full
     /// collection, which takes ten times as long; whether a scavenge will do is asked where V8 allocates memory of
     /// its own (`Heap::AllocateExternalBackingStore`), so it is made to allocate a little.
-    pub(super) fn allow_scavenge(&self) {
+    pub(crate) fn allow_scavenge(&self) {
         let mut value = ptr::null_mut();
         // SAFETY: the scope's environment is the current one; nobody uses the memory.
         unsafe { sys::napi_create_arraybuffer(self.0.0, 1, ptr::null_mut(), &raw mut value) };
@@ -260,7 +260,7 @@ impl Scope {
     }
 
     /// A number.
-    pub(super) fn number(&self, number: u32) -> Option<Value<'_>> {
+    pub(crate) fn number(&self, number: u32) -> Option<Value<'_>> {
         let mut value = ptr::null_mut();
         // SAFETY: the scope's environment is the current one.
         let status = unsafe { sys::napi_create_uint32(self.0.0, number, &raw mut value) };
@@ -268,7 +268,7 @@ impl Scope {
     }
 
     /// `undefined`.
-    pub(super) fn undefined(&self) -> Option<Value<'_>> {
+    pub(crate) fn undefined(&self) -> Option<Value<'_>> {
         let mut value = ptr::null_mut();
         // SAFETY: the scope's environment is the current one.
         let status = unsafe { sys::napi_get_undefined(self.0.0, &raw mut value) };
@@ -280,7 +280,7 @@ impl Scope {
 ///
 /// # Safety
 /// `handle` is what the hook of [`Env::on_loop_cleanup`] was called with, and this is called once for it.
-pub(super) unsafe fn finish_cleanup(handle: sys::napi_async_cleanup_hook_handle) {
+pub(crate) unsafe fn finish_cleanup(handle: sys::napi_async_cleanup_hook_handle) {
     // SAFETY: the caller's promise.
     unsafe { sys::napi_remove_async_cleanup_hook(handle) };
 }
@@ -307,7 +307,7 @@ impl Callback {
     ///
     /// # Safety
     /// This is a call from JavaScript, and `function` is a function of its environment.
-    pub(super) unsafe fn new(env: Env, function: sys::napi_value) -> Option<Callback> {
+    pub(crate) unsafe fn new(env: Env, function: sys::napi_value) -> Option<Callback> {
         let (mut reference, mut context) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: the caller is in a call from JavaScript, where it has the function from.
         let scope = unsafe { Scope::of_call(env) };
@@ -321,7 +321,7 @@ impl Callback {
     }
 
     /// Calls it from the event loop. What it throws is uncaught.
-    pub(super) fn call(&self, arguments: &[Value<'_>]) {
+    pub(crate) fn call(&self, arguments: &[Value<'_>]) {
         let (mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         let raw = arguments.as_ptr().cast::<sys::napi_value>();
         // SAFETY: the reference and the context live as long as this; `Value` is one pointer, so the
@@ -356,7 +356,7 @@ impl<const N: usize> Arguments<N> {
     ///
     /// # Safety
     /// `env` and `info` are those of the call.
-    pub(super) unsafe fn of(env: sys::napi_env, info: sys::napi_callback_info) -> Arguments<N> {
+    pub(crate) unsafe fn of(env: sys::napi_env, info: sys::napi_callback_info) -> Arguments<N> {
         let mut values = [ptr::null_mut(); N];
         let mut count = N;
         // SAFETY: there is room for `count` values.
@@ -367,12 +367,12 @@ impl<const N: usize> Arguments<N> {
     }
 
     /// The scope of the call.
-    pub(super) fn scope(&self) -> &Scope {
+    pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }
 
     /// A number, 0 if it is none.
-    pub(super) fn number(&self, index: usize) -> u32 {
+    pub(crate) fn number(&self, index: usize) -> u32 {
         let mut number = 0;
         // SAFETY: a value of the current call.
         unsafe { sys::napi_get_value_uint32(self.scope.0.0, self.values[index], &raw mut number) };
@@ -380,7 +380,7 @@ impl<const N: usize> Arguments<N> {
     }
 
     /// A number too large for [`Arguments::number`], 0 if it is none.
-    pub(super) fn large_number(&self, index: usize) -> u64 {
+    pub(crate) fn large_number(&self, index: usize) -> u64 {
         let mut number = 0;
         // SAFETY: a value of the current call.
         unsafe { sys::napi_get_value_int64(self.scope.0.0, self.values[index], &raw mut number) };
@@ -388,7 +388,7 @@ impl<const N: usize> Arguments<N> {
     }
 
     /// Reads a string into `text`, in UTF-8; empty if it is none.
-    pub(super) fn read_string(&self, index: usize, text: &mut Vec<u8>) {
+    pub(crate) fn read_string(&self, index: usize, text: &mut Vec<u8>) {
         const AT_ONCE: usize = 256;
         text.clear();
         text.reserve(AT_ONCE);
@@ -414,14 +414,14 @@ impl<const N: usize> Arguments<N> {
     }
 
     /// A string; empty if it is none.
-    pub(super) fn string(&self, index: usize) -> String {
+    pub(crate) fn string(&self, index: usize) -> String {
         let mut text = Vec::new();
         self.read_string(index, &mut text);
         String::from_utf8(text).unwrap_or_default()
     }
 
     /// The bytes of a Buffer; empty if it is none.
-    pub(super) fn buffer(&self, index: usize) -> &[u8] {
+    pub(crate) fn buffer(&self, index: usize) -> &[u8] {
         let (mut data, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the buffer's memory lives during the call, as these arguments do, and no JavaScript runs in it.
         unsafe {
@@ -434,7 +434,7 @@ impl<const N: usize> Arguments<N> {
     }
 
     /// Gives `value` back to JavaScript; `None` is `undefined`.
-    pub(super) fn give(&self, value: Option<Value<'_>>) -> sys::napi_value {
+    pub(crate) fn give(&self, value: Option<Value<'_>>) -> sys::napi_value {
         value.map_or(ptr::null_mut(), |value| value.0)
     }
 }

@@ -22,13 +22,13 @@ use mio::{Interest, Token};
 use rustc_hash::FxHashMap;
 
 use self::preemption::Preemption;
-use super::busy_poll::BusyPoll;
-use super::environment::{self, Environment};
-use super::instance::Instance;
-use super::libuv::{Handle, Loop};
-use super::raw::{Env, guard};
-use crate::io::{Progress, READ_BUFFER};
-use crate::machine::{ConnectionId, ListenerId};
+use crate::busy_poll::BusyPoll;
+use crate::environment::{self, Environment};
+use crate::instance::Instance;
+use crate::libuv::{Handle, Loop};
+use crate::raw::{Env, guard};
+use ipcio::driver::io::{Progress, READ_BUFFER};
+use ipcio::driver::machine::{ConnectionId, ListenerId};
 
 /// How many sockets are asked for at once.
 const READY_AT_ONCE: usize = 256;
@@ -47,7 +47,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a thread needs to read its sockets on its event loop.
 #[derive(Debug)]
-pub(super) struct EventLoop {
+pub(crate) struct EventLoop {
     env: Env,
     selector: RefCell<mio::Poll>,
     ready: RefCell<mio::Events>,
@@ -82,14 +82,14 @@ pub(super) struct EventLoop {
 
 /// What a token of the selector stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) instance: u32,
-    pub(super) socket: TargetSocket,
+pub(crate) struct Target {
+    pub(crate) instance: u32,
+    pub(crate) socket: TargetSocket,
 }
 
 /// A socket of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TargetSocket {
+pub(crate) enum TargetSocket {
     Connection(ConnectionId),
     Listener(ListenerId),
     /// Notices that a file of the server has changed.
@@ -108,7 +108,7 @@ struct Notice {
 
 impl EventLoop {
     /// Begins to watch the loop of an environment.
-    pub(super) fn new(env: Env, environment: usize) -> io::Result<EventLoop> {
+    pub(crate) fn new(env: Env, environment: usize) -> io::Result<EventLoop> {
         let missing = || io::Error::from(io::ErrorKind::Unsupported);
         let uv = Loop::of(env).ok_or_else(missing)?;
         let selector = mio::Poll::new()?;
@@ -147,7 +147,7 @@ impl EventLoop {
     }
 
     /// Watches a socket for something to read.
-    pub(super) fn watch(&self, descriptor: RawFd, target: Target) -> io::Result<Token> {
+    pub(crate) fn watch(&self, descriptor: RawFd, target: Target) -> io::Result<Token> {
         let token = Token(self.next_token.get());
         self.next_token.set(token.0 + 1);
         self.registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
@@ -156,19 +156,19 @@ impl EventLoop {
     }
 
     /// Watches it for something else, and asks for another notice of what is ready already.
-    pub(super) fn watch_again(&self, descriptor: RawFd, token: Token, interest: Interest) -> io::Result<()> {
+    pub(crate) fn watch_again(&self, descriptor: RawFd, token: Token, interest: Interest) -> io::Result<()> {
         self.registry.reregister(&mut SourceFd(&descriptor), token, interest)
     }
 
     /// Watches it no longer.
-    pub(super) fn forget(&self, descriptor: RawFd, token: Token) {
+    pub(crate) fn forget(&self, descriptor: RawFd, token: Token) {
         self.targets.borrow_mut().remove(&token);
         // A descriptor that is not watched needs not be forgotten.
         let _ = self.registry.deregister(&mut SourceFd(&descriptor));
     }
 
     /// An instance began or ceased to keep the process alive.
-    pub(super) fn count_active(&self, active: bool) {
+    pub(crate) fn count_active(&self, active: bool) {
         let before = self.active.get();
         let after = if active { before + 1 } else { before - 1 };
         self.active.set(after);
@@ -178,7 +178,7 @@ impl EventLoop {
     }
 
     /// The deadline of an instance has changed.
-    pub(super) fn set_deadline(&self, instance: u32, old: Option<Instant>, new: Option<Instant>) {
+    pub(crate) fn set_deadline(&self, instance: u32, old: Option<Instant>, new: Option<Instant>) {
         let mut deadlines = self.deadlines.borrow_mut();
         if let Some(old) = old {
             deadlines.remove(&(old, instance));
@@ -198,7 +198,7 @@ impl EventLoop {
     }
 
     /// Closes the handles. The last one to be closed calls `on_closed` of the environment.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         for handle in [&self.poll, &self.timer, &self.prepare, &self.turn_timer] {
             handle.close(on_closed);
         }
@@ -236,13 +236,13 @@ impl EventLoop {
     }
 
     /// One more connection allows to poll for so long.
-    pub(super) fn allow_polling(&self, allowed: Duration) {
+    pub(crate) fn allow_polling(&self, allowed: Duration) {
         *self.caps.borrow_mut().entry(allowed).or_default() += 1;
         self.polling_changed();
     }
 
     /// A connection that allowed to poll for so long has ended.
-    pub(super) fn disallow_polling(&self, allowed: Duration) {
+    pub(crate) fn disallow_polling(&self, allowed: Duration) {
         if let Entry::Occupied(mut connections) = self.caps.borrow_mut().entry(allowed) {
             *connections.get_mut() -= 1;
             if *connections.get() == 0 {
