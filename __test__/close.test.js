@@ -237,3 +237,22 @@ test('a connection under way is given up by close(), and connect() may follow', 
   await within(alice.connect(), 'connect()')
   assert.deepEqual((await alice.discover()).clients, ['alice'])
 })
+
+test('a client that closes is not opened again by a connect() that is refused', async t => {
+  const domain = new Domain(t)
+  let end
+  const slow = () =>
+    new Promise(resolve => {
+      end = resolve
+    })
+  domain.server({ slow, word() {} })
+  const alice = await domain.client('alice')
+  const answer = alice.deliver('slow')
+  await alice.send('word', 1)
+  const closed = alice.close()
+  assert.throws(() => alice.connect(), { code: 'ERR_IPC_ALREADY_STARTED' })
+  await assert.rejects(alice.send('word', 2), { code: 'ERR_IPC_CLOSED' })
+  end()
+  await answer
+  await closed
+})

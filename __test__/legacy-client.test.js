@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
+const { setTimeout: sleep } = require('node:timers/promises')
 const { eventOf, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
@@ -236,4 +237,24 @@ test('10,000 messages of an old client arrive in their order', async t => {
   const numbers = Array.from({ length: 10_000 }, (_, number) => number + 1)
   for (const number of numbers) alice.send('word', number)
   assert.deepEqual(await inbox.first(numbers.length), numbers)
+})
+
+test('a client of 0.6.2 that is connected stays for longer than handshakeTimeout', async t => {
+  const domain = new Domain(t)
+  const server = domain.server({ word() {} }, { handshakeTimeout: 100 })
+  let left = 0
+  server.on('disconnection', () => left++)
+  await domain.legacyClient('alice')
+  await sleep(400)
+  assert.equal(left, 0)
+})
+
+test('a message of an old client that its frame makes longer arrives, as long as its data is within the limit', async t => {
+  const domain = new Domain(t)
+  const inbox = new Inbox()
+  domain.server({ word: inbox.takeData }, { maxMessageSize: 65_536 })
+  const alice = await domain.legacyClient('alice')
+  const text = '"\\'.repeat(15_000)
+  alice.send('word', text)
+  assert.deepEqual(await inbox.first(1), [text])
 })

@@ -2,7 +2,8 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
-const { PromiseTable } = require('../lib/promises.js')
+const { setTimeout: sleep } = require('node:timers/promises')
+const { PromiseQueue, PromiseTable } = require('../lib/promises.js')
 
 test('each promise of a table has a number of its own, however many come and go beside it', async () => {
   const table = new PromiseTable()
@@ -30,4 +31,17 @@ test('a table that was emptied gives promises again', () => {
     for (const pending of all) assert.equal(table.take(pending.number), pending)
   }
   assert.deepEqual(table.takeAll(), [])
+})
+
+test('what is left of many promises is quiet when all are rejected', async t => {
+  const unhandled = []
+  const note = error => unhandled.push(error)
+  process.on('unhandledRejection', note)
+  t.after(() => process.off('unhandledRejection', note))
+  const queue = new PromiseQueue()
+  for (let number = 0; number < 3000; number++) queue.next()
+  queue.resolve(2500)
+  queue.rejectAll(new Error('closed'))
+  await sleep(20)
+  assert.deepEqual(unhandled, [])
 })

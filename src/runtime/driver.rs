@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -120,9 +121,10 @@ impl<M: Machine> fmt::Debug for Driver<M> {
 }
 
 impl<M: Machine> Shared<M> {
+    /// The lock is fair in the long run: a runtime that always finds something to read would otherwise keep calls of other
+    /// threads out for seconds. A panic leaves a machine that goes on at worst with one peer too few, and no lock.
     fn lock(&self) -> MutexGuard<'_, State<M>> {
-        // A panic leaves a machine that goes on at worst with one peer too few: better than none.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn step<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {

@@ -11,6 +11,7 @@ mod deliveries;
 mod held;
 mod limits;
 mod messages;
+mod returning;
 mod sessions;
 mod time_limits;
 mod waiting;
