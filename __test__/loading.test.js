@@ -6,28 +6,30 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const test = require('node:test')
-const { target, filePath } = require('../lib/binary.js')
+const { target, filePath, isBuilt } = require('../lib/binary.js')
 const { interpreterOf } = require('../lib/libc.js')
 
 const repository = path.join(__dirname, '..')
 const manifest = require('../package.json')
 const own = `@ipcio/${target()}`
+// The suite is run with what was built here, and with what is published.
+const binary = isBuilt() ? filePath() : require.resolve(own)
 const other = target() === 'darwin-arm64' ? '@ipcio/linux-x64-gnu' : '@ipcio/darwin-arm64'
 
 test("the binary of the platform's package is loaded", t => {
-  const { load } = installation(t, { packages: { [own]: filePath() } })
+  const { load } = installation(t, { packages: { [own]: binary } })
   assert.equal(load(), 'loaded')
 })
 
 test('where there is no package, a binary that was built in place is loaded', t => {
   const { folder, load } = installation(t, {})
-  fs.copyFileSync(filePath(), path.join(folder, path.basename(filePath())))
+  fs.copyFileSync(binary, path.join(folder, path.basename(filePath())))
   assert.equal(load(), 'loaded')
 })
 
 test('in a clone, what was built there wins over a package', t => {
   const { folder, load } = installation(t, { packages: { [own]: 'damaged' } })
-  fs.copyFileSync(filePath(), path.join(folder, path.basename(filePath())))
+  fs.copyFileSync(binary, path.join(folder, path.basename(filePath())))
   assert.match(load(), /^ERR_IPC_WRONG_BINARY/)
   fs.mkdirSync(path.join(folder, '.git'))
   assert.equal(load(), 'loaded')
@@ -54,20 +56,20 @@ test('a node_modules that was copied from another system is told', t => {
 
 test('a binary that does not load is told, with what the system says, and not passed over', t => {
   const { folder, load } = installation(t, { packages: { [own]: 'damaged' } })
-  fs.copyFileSync(filePath(), path.join(folder, path.basename(filePath())))
+  fs.copyFileSync(binary, path.join(folder, path.basename(filePath())))
   const says = load()
   assert.match(says, /^ERR_IPC_WRONG_BINARY .*does not load on .*\(.+\): .*npm install/)
   assert.ok(says.includes(own))
 })
 
 test('a package without its file is told', t => {
-  const { folder, load } = installation(t, { packages: { [own]: filePath() } })
+  const { folder, load } = installation(t, { packages: { [own]: binary } })
   fs.rmSync(path.join(folder, '..', own, 'ipcio.node'))
   assert.match(load(), /^ERR_IPC_WRONG_BINARY/)
 })
 
 test('a binary of another version is told, with both versions', t => {
-  const { load } = installation(t, { version: '9.8.7', packages: { [own]: filePath() } })
+  const { load } = installation(t, { version: '9.8.7', packages: { [own]: binary } })
   const says = load()
   assert.match(says, /^ERR_IPC_WRONG_BINARY ipcio is of version 9\.8\.7 and its binary of .*: /)
   assert.ok(says.includes(manifest.version))
@@ -109,7 +111,8 @@ function installation(t, { version = manifest.version, packages = {}, optional =
   const modules = path.join(temporary(t), 'node_modules')
   const folder = path.join(modules, 'ipcio')
   fs.cpSync(path.join(repository, 'lib'), path.join(folder, 'lib'), { recursive: true })
-  fs.cpSync(path.join(repository, 'scripts'), path.join(folder, 'scripts'), { recursive: true })
+  fs.mkdirSync(path.join(folder, 'scripts'))
+  fs.writeFileSync(path.join(folder, 'scripts', 'build.js'), '')
   fs.copyFileSync(path.join(repository, 'index.js'), path.join(folder, 'index.js'))
   const optionalDependencies = Object.fromEntries(optional.map(name => [name, version]))
   fs.writeFileSync(

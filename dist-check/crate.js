@@ -16,7 +16,7 @@ async function checkCrate(report) {
   try {
     await report.check('host: cargo package', () => {
       // The program builds it, so this need not.
-      cargo(['package', '--locked', '--allow-dirty', '--no-verify'], root)
+      cargo(['package', '--package', 'ipcio', '--locked', '--allow-dirty', '--no-verify'], root)
     })
     await report.check('host: a Rust program outside of the repository', () => {
       const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target')

@@ -2,6 +2,7 @@
 
 /** This machine's packages, installed out of their files into an empty folder. */
 
+const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { root } = require('../lib/binary.js')
@@ -24,6 +25,11 @@ async function checkHost(report, tarballs, npm) {
       const { scripts } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'))
       const run = Object.keys(scripts).filter(name => LIFECYCLE.includes(name))
       if (run.length > 0) throw new Error(`ipcio has a script ${run}`)
+    })
+    await report.check('host: the sources in the package are whole', () => {
+      // Cargo looks for every file that the manifests name.
+      const cwd = path.join(project.folder, 'node_modules', 'ipcio')
+      execFileSync('cargo', ['metadata', '--no-deps', '--offline', '--format-version', '1'], { cwd })
     })
     for (const driver of DRIVERS) {
       const env = { IPCIO_DRIVER: driver }

@@ -7,6 +7,7 @@ const path = require('node:path')
 const { spawnSync } = require('node:child_process')
 const { root, target } = require('../lib/binary.js')
 const { outputOf, fail } = require('./run.js')
+const { version } = require('../package.json')
 
 /** An addon for musl has to share the C library of its Node.js. */
 const SHARED_MUSL = '-Ctarget-feature=-crt-static'
@@ -49,18 +50,26 @@ function checkRust() {
   }
 }
 
-/** What Cargo.toml says of the package. */
-function manifestValue(key) {
-  const manifest = fs.readFileSync(path.join(root, 'Cargo.toml'), 'utf8')
-  return new RegExp(`^${key} = "(.+)"$`, 'm').exec(manifest)[1]
+/** Ends with one sentence where the crates and package.json are of different versions. */
+function checkVersions() {
+  for (const file of ['Cargo.toml', 'node/Cargo.toml']) {
+    const found = manifestValue('version', file)
+    if (found !== version) fail(`package.json says ${version} and ${file} ${found}: make them the same.`)
+  }
 }
 
-module.exports = { buildLibrary, checkRust, manifestValue, SHARED_MUSL }
+module.exports = { buildLibrary, checkRust, checkVersions, SHARED_MUSL }
 
 /** On Alpine, the Rust that rustup installs would put the C library into everything, and makes no addons that way. */
 function hostEnvironment() {
   if (!target().endsWith('-musl')) return process.env
   return { ...process.env, RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} ${SHARED_MUSL}`.trim() }
+}
+
+/** What the manifest of a crate says of it. */
+function manifestValue(key, file = 'Cargo.toml') {
+  const manifest = fs.readFileSync(path.join(root, file), 'utf8')
+  return new RegExp(`^${key} = "(.+)"$`, 'm').exec(manifest)[1]
 }
 
 function isOlder(version, than) {

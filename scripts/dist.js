@@ -9,18 +9,15 @@ require('./check-node.js')
 const fs = require('node:fs')
 const path = require('node:path')
 const { target: host } = require('../lib/binary.js')
-const { checkRust, manifestValue } = require('./cargo.js')
+const { checkRust, checkVersions } = require('./cargo.js')
 const { compile } = require('./dist/compile.js')
 const { packMain, packPlatform } = require('./dist/pack.js')
 const { TARGETS } = require('./dist/targets.js')
 const { fail } = require('./run.js')
-const { version } = require('../package.json')
 
 const targets = chosen(process.argv.slice(2))
 if (targets.length > 0) checkRust()
-if (manifestValue('version') !== version) {
-  fail(`package.json says ${version} and Cargo.toml ${manifestValue('version')}: make them the same.`)
-}
+checkVersions()
 show(packMain(), null)
 for (const target of targets) {
   console.log(`Building for ${target} (the first time takes some minutes) ...`)

@@ -6,7 +6,7 @@ require('./check-node.js')
 const fs = require('node:fs')
 const path = require('node:path')
 const { root } = require('../lib/binary.js')
-const { manifestValue } = require('./cargo.js')
+const { checkVersions } = require('./cargo.js')
 const { fail } = require('./run.js')
 const { version } = require('../package.json')
 
@@ -15,9 +15,7 @@ const changes = fs.readFileSync(path.join(root, 'CHANGELOG.md'), 'utf8')
 const newest = /^## (.+)$/m.exec(changes)?.[1]
 
 if (tag !== `v${version}`) fail(`The tag is ${tag} and package.json says ${version}: make them the same.`)
-if (manifestValue('version') !== version) {
-  fail(`package.json says ${version} and Cargo.toml ${manifestValue('version')}: make them the same.`)
-}
+checkVersions()
 if (newest !== version)
   fail(`CHANGELOG.md begins with ${newest}: it needs a section for ${version} at its top.`)
 console.log(`Ready for ${tag}.`)
