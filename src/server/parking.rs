@@ -169,7 +169,9 @@ impl Server {
     }
 
     fn may_park(&self, frame: &Frame<'_>, now: Instant) -> bool {
-        self.settling.is_some_and(|until| now < until)
+        // Nobody comes to a server that closes.
+        self.closing.is_none()
+            && self.settling.is_some_and(|until| now < until)
             && self.parking.bytes + frame.payload.len() <= self.options.slow_consumer_limit
     }
 }
