@@ -29,6 +29,7 @@ impl Server {
         self.closing = Some(Closing::default());
         self.timers.set(now + self.options.close_timeout, Timer::Close);
         self.contenders.clear();
+        self.close_parking();
         self.close_connections(|one| matches!(one, Connection::Greeting { .. } | Connection::Contending { .. }));
         self.leave_all(false, now, events);
     }

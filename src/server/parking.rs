@@ -146,6 +146,22 @@ impl Server {
         }
     }
 
+    /// Nobody comes any more, since the server closes. Clients ask the next server for what has not been answered, and send
+    /// held messages again; those of protocol 1 can't, and learn that nobody is there.
+    pub(super) fn close_parking(&mut self) {
+        if let Some(until) = self.settling.take() {
+            self.timers.clear(until, Timer::Parked);
+        }
+        for (name, messages) in std::mem::take(&mut self.parking).named {
+            for parked in messages {
+                let Some(relay) = self.relays.take(parked.relay) else { continue };
+                if self.sessions.get(&relay.origin).is_some_and(|session| session.key.is_none()) {
+                    self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
+                }
+            }
+        }
+    }
+
     /// Whether a message has to wait for its receiver, which may be on its way as the sender was. A delivery
     /// waits only if it waited for the server, or would overtake a message that waits: whoever asks a new
     /// server for a client that is not there is told so at once.
