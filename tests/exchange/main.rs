@@ -183,7 +183,7 @@ fn whatever_happens_within_limits_every_promise_settles_and_what_comes_twice_is_
         // it is dropped for them again.
         let large = seed.is_multiple_of(3);
         let options = server::Options {
-            slow_consumer_limit: if large { 1 << 30 } else { 20_000 },
+            slow_consumer_limit: if large { 1 << 30 } else { 100_000 },
             unfinished_limit: 100_000,
             max_deliveries: 5,
             away_limit: 30_000,
