@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
+const path = require('node:path')
 const test = require('node:test')
 const { eventOf } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
@@ -79,9 +80,19 @@ where(USER_NAMESPACE)('whoever has no number here is let in where any user is', 
   await child.report('connected')
 })
 
+const ROOT = path.join(__dirname, '..')
+
+/** A system whose /tmp is another. This folder may lie in the one that it hides, so it is found under /mnt as well. */
 const tmpfs = options => [
   ...['unshare', '--mount', 'sh', '-c'],
-  ...[`mount -t tmpfs -o ${options} none /tmp && exec "$@"`, 'sh'],
+  `mount --bind '${ROOT}' /mnt && mount -t tmpfs -o ${options} none /tmp || exit 1
+   for word; do
+     shift
+     case $word in '${ROOT}'/*) word=/mnt\${word#'${ROOT}'} ;; esac
+     set -- "$@" "$word"
+   done
+   exec "$@"`,
+  'sh',
 ]
 
 for (const [options, code] of [
