@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::parking::Parking;
 use super::session::Wire;
 use super::{Connection, Server, Timer, Timers};
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
@@ -133,7 +132,6 @@ impl Server {
             self.closing = None;
             self.timers = Timers::default();
             self.relays.clear();
-            self.parking = Parking::default();
             events.event(Event::Closed);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 use std::time::Instant;
 
 use rustc_hash::FxHashSet;
@@ -131,17 +132,10 @@ impl Server {
 
     /// Whoever has not come by now is not there.
     pub(super) fn give_up_parked(&mut self) {
-        self.settling = None;
-        let named = std::mem::take(&mut self.parking).named;
-        let mut given_up: Vec<(&Parked, &str)> = Vec::new();
-        for (name, messages) in &named {
-            given_up.extend(messages.iter().map(|parked| (parked, &**name)));
-        }
-        given_up.sort_unstable_by_key(|(parked, _)| parked.number);
-        for (parked, name) in given_up {
+        for (name, parked) in self.end_parking() {
             self.release(parked.held);
             if let Some(relay) = self.relays.take(parked.relay) {
-                self.answer_failure(relay.origin, relay.request, &error::no_such_client(name));
+                self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
             }
         }
     }
@@ -149,17 +143,25 @@ impl Server {
     /// Nobody comes any more, since the server closes. Clients ask the next server for what has not been answered, and send
     /// held messages again; those of protocol 1 can't, and learn that nobody is there.
     pub(super) fn close_parking(&mut self) {
-        if let Some(until) = self.settling.take() {
-            self.timers.clear(until, Timer::Parked);
-        }
-        for (name, messages) in std::mem::take(&mut self.parking).named {
-            for parked in messages {
-                let Some(relay) = self.relays.take(parked.relay) else { continue };
-                if self.sessions.get(&relay.origin).is_some_and(|session| session.key.is_none()) {
-                    self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
-                }
+        for (name, parked) in self.end_parking() {
+            if let Some(relay) = self.relays.take(parked.relay)
+                && self.sessions.get(&relay.origin).is_some_and(|session| session.key.is_none())
+            {
+                self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
             }
         }
+    }
+
+    /// From now on nothing waits. Gives what did so for clients by name, in the order in which it came.
+    fn end_parking(&mut self) -> Vec<(Rc<str>, Parked)> {
+        self.settling = None;
+        let mut ended = Vec::with_capacity(self.parking.count);
+        for (name, messages) in std::mem::take(&mut self.parking).named {
+            let name = Rc::from(name);
+            ended.extend(messages.into_iter().map(|parked| (Rc::clone(&name), parked)));
+        }
+        ended.sort_unstable_by_key(|(_, parked)| parked.number);
+        ended
     }
 
     /// Whether a message has to wait for its receiver, which may be on its way as the sender was. A delivery
@@ -185,9 +187,7 @@ impl Server {
     }
 
     fn may_park(&self, frame: &Frame<'_>, now: Instant) -> bool {
-        // Nobody comes to a server that closes.
-        self.closing.is_none()
-            && self.settling.is_some_and(|until| now < until)
+        self.settling.is_some_and(|until| now < until)
             && self.parking.bytes + frame.payload.len() <= self.options.slow_consumer_limit
     }
 }
