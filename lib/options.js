@@ -26,9 +26,6 @@ const DEFAULTS = {
   busyPoll: 50,
 }
 
-/** The largest frame that a length of 32 bits can announce, less its header, name and command. */
-const LARGEST_MESSAGE = 4096 * MEBIBYTE - 256 * 1024
-
 const NUMBERS = [
   'maxMessageSize',
   'maxClients',
@@ -84,7 +81,6 @@ function nativeOptions(given) {
     onLoop: usesLoop(options.driver),
     allowAnyUser: anyUser,
     allowUsers: anyUser ? [] : allowUsers,
-    maxMessageSize: Math.min(options.maxMessageSize, LARGEST_MESSAGE),
   }
 }
 

@@ -22,7 +22,7 @@ use crate::error::{self, Code, Error};
 use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Events, Payload, SessionId};
 use crate::protocol::ProtocolError;
-use crate::protocol::frame::{Flags, Frame, Kind};
+use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self};
 use crate::protocol::splitter::Splitter;
@@ -59,7 +59,7 @@ pub struct Options {
     pub domain: Domain,
     /// Whom it takes for its server.
     pub trust: Trust,
-    /// The largest payload, in bytes.
+    /// The largest payload, in bytes; no more than [`frame::LARGEST_PAYLOAD`] counts.
     pub limit: usize,
     /// The most that is kept of what waits to be sent, acknowledged or answered, in bytes.
     pub queue_limit: usize,
@@ -151,9 +151,9 @@ pub struct Outgoing<'a> {
 impl Client {
     /// A client that is not started.
     pub fn new(options: Options) -> Client {
-        let limit = options.limit;
+        let limit = options.limit.min(frame::LARGEST_PAYLOAD);
         Client {
-            options,
+            options: Options { limit, ..options },
             verbose: false,
             commands: Commands::default(),
             state: State::Idle,

@@ -22,7 +22,7 @@ pub const LENGTH: usize = 4;
 pub const MAX_NAME: usize = u16::MAX as usize;
 
 /// The largest payload that a length of 32 bits can announce, less room for what stands before it.
-pub const LARGEST_PAYLOAD: usize = u32::MAX as usize - 256 * 1024;
+pub const LARGEST_PAYLOAD: usize = u32::MAX as usize - 256 * 1024 + 1;
 
 /// The longest extension block with the length in front of it, in bytes.
 pub const MAX_EXTENSION: usize = 2 + u16::MAX as usize;

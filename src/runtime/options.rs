@@ -66,11 +66,6 @@ impl Default for Common {
 }
 
 impl Common {
-    /// The largest message, checked: a frame has no room for more.
-    fn limit(&self) -> Result<usize, Error> {
-        at_least_one("max_message_size", self.max_message_size).map(|size| size.min(frame::LARGEST_PAYLOAD))
-    }
-
     fn trust(&mut self) -> Trust {
         let others = std::mem::replace(&mut self.users, Others::Any);
         Trust { own: rustix::process::geteuid().as_raw(), others }
@@ -155,7 +150,7 @@ impl ClientBuilder {
             name: self.name.map_or_else(|| Ok(message::random_hex()), checked_name)?,
             domain: Domain::new(&self.common.domain)?,
             trust: self.common.trust(),
-            limit: self.common.limit()?,
+            limit: at_least_one("max_message_size", self.common.max_message_size)?,
             queue_limit: at_least_one("queue_limit", self.queue_limit.unwrap_or(512 * MEBIBYTE))?,
             close_timeout: self.common.close_timeout.min(YEAR),
             parses_texts: false,
@@ -263,7 +258,7 @@ impl ServerBuilder {
         let options = server::Options {
             domain: Domain::new(&self.common.domain)?,
             trust: self.common.trust(),
-            limit: self.common.limit()?,
+            limit: at_least_one("max_message_size", self.common.max_message_size)?,
             max_clients: at_least_one("max_clients", self.max_clients)?,
             handshake_timeout: checked_handshake_timeout(self.handshake_timeout)?,
             slow_consumer_limit: self.slow_consumer_limit,

@@ -34,7 +34,7 @@ use crate::machine::{Action, ConnectionId, Events, ListenerId, Payload, SessionI
 use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 use crate::protocol::channel::Channel;
-use crate::protocol::frame::{Frame, Kind};
+use crate::protocol::frame::{self, Frame, Kind};
 use crate::protocol::inbox::Inbox;
 use crate::protocol::message::{self, Hello};
 use crate::trust::Trust;
@@ -64,7 +64,7 @@ pub struct Options {
     pub domain: Domain,
     /// Whom it takes for a client.
     pub trust: Trust,
-    /// The largest payload, in bytes.
+    /// The largest payload, in bytes; no more than [`frame::LARGEST_PAYLOAD`] counts.
     pub limit: usize,
     /// The most clients at a time, those included that are away.
     pub max_clients: usize,
@@ -165,7 +165,7 @@ impl Server {
     pub fn new(options: Options) -> Server {
         Server {
             unfinished: Unfinished::new(options.unfinished_limit),
-            options,
+            options: Options { limit: options.limit.min(frame::LARGEST_PAYLOAD), ..options },
             verbose: false,
             commands: Commands::default(),
             id: message::random_hex(),
