@@ -72,41 +72,44 @@ impl Loop {
 
     /// A handle that calls `on_poll` when `fd` has something to read.
     pub(crate) fn poll(self, fd: RawFd, data: usize, on_poll: OnPoll) -> Option<Handle> {
-        let functions = functions()?;
-        let memory = allocate(functions, POLL)?;
         // SAFETY: the loop lives (see `of`), and the memory is fresh and of the size that libuv asks for.
-        unsafe {
-            if (functions.poll_init)(self.0, memory, fd) != 0 {
-                libc::free(memory);
-                return None;
-            }
-            (functions.handle_set_data)(memory, data as *mut c_void);
-            (functions.poll_start)(memory, READABLE, on_poll);
-        }
-        Some(Handle(Cell::new(memory)))
+        let handle =
+            self.handle(POLL, data, |functions, memory| unsafe { (functions.poll_init)(self.0, memory, fd) })?;
+        handle.with(|functions, pointer| {
+            // SAFETY: the handle is an initialised poll handle, not closed.
+            unsafe { (functions.poll_start)(pointer, READABLE, on_poll) };
+        });
+        Some(handle)
     }
 
     /// A timer that is not started.
     pub(crate) fn timer(self, data: usize) -> Option<Handle> {
-        let functions = functions()?;
-        let memory = allocate(functions, TIMER)?;
-        // SAFETY: as in `poll`. The initialisation of timers can't fail.
-        unsafe {
-            (functions.timer_init)(self.0, memory);
-            (functions.handle_set_data)(memory, data as *mut c_void);
-        }
-        Some(Handle(Cell::new(memory)))
+        // SAFETY: as in `poll`.
+        self.handle(TIMER, data, |functions, memory| unsafe { (functions.timer_init)(self.0, memory) })
     }
 
     /// A handle for the moment before the loop waits, not started.
     pub(crate) fn prepare(self, data: usize) -> Option<Handle> {
+        // SAFETY: as in `poll`.
+        self.handle(PREPARE, data, |functions, memory| unsafe { (functions.prepare_init)(self.0, memory) })
+    }
+
+    /// A handle of this kind. `initialise` gets its memory, and gives 0 if it succeeds.
+    fn handle(
+        self,
+        kind: c_int,
+        data: usize,
+        initialise: impl FnOnce(&Functions, *mut c_void) -> c_int,
+    ) -> Option<Handle> {
         let functions = functions()?;
-        let memory = allocate(functions, PREPARE)?;
-        // SAFETY: as in `poll`. The initialisation of prepare handles can't fail.
-        unsafe {
-            (functions.prepare_init)(self.0, memory);
-            (functions.handle_set_data)(memory, data as *mut c_void);
+        let memory = allocate(functions, kind)?;
+        if initialise(functions, memory) != 0 {
+            // SAFETY: it came from `allocate`, and libuv has not taken it.
+            unsafe { libc::free(memory) };
+            return None;
         }
+        // SAFETY: the handle is initialised.
+        unsafe { (functions.handle_set_data)(memory, data as *mut c_void) };
         Some(Handle(Cell::new(memory)))
     }
 
