@@ -6,7 +6,7 @@ use ipcio::driver::machine::{Event, Machine, Payload};
 use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
-use crate::{SECOND, handle, messages, with_server};
+use crate::{SECOND, come_back, handle, messages, with_server};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -31,12 +31,10 @@ fn vanish(world: &mut World, index: usize) {
 }
 
 /// It learns of it and comes back.
-fn come_back(world: &mut World, index: usize) {
+fn notice_and_come_back(world: &mut World, index: usize) {
     let connection = world.pipes.iter().rev().find(|pipe| pipe.client.0 == index).unwrap().client.1;
     world.call(Side::Client(index), |client, now, mut events| client.lost(connection, now, &mut events));
-    world.clients[index].look_again();
-    world.flush(Side::Client(index));
-    world.settle();
+    come_back(world, index);
 }
 
 fn outstanding(world: &mut World, what: &str) -> usize {
@@ -78,7 +76,7 @@ fn a_broadcast_is_stored_once_for_all_that_are_away_and_forgotten_once_all_are_b
     assert_eq!(outstanding(&mut world, "broadcasts for clients that are away"), 1_000);
     for index in 1..50 {
         world.take(index);
-        come_back(&mut world, index);
+        notice_and_come_back(&mut world, index);
         let expected: Vec<_> = (0..1_000).map(|number| (number, false)).collect();
         assert_eq!(numbers(&world.take(index)), expected);
     }
@@ -109,7 +107,7 @@ fn broadcasts_and_messages_keep_their_order_for_a_client_that_is_away() {
             world.restart_client(1);
             world.settle();
         } else {
-            come_back(&mut world, 1);
+            notice_and_come_back(&mut world, 1);
         }
         // And what follows comes behind.
         broadcast(&mut world, &text(300, 10));
@@ -153,8 +151,8 @@ fn a_client_that_is_away_gets_no_broadcast_that_is_too_large_for_it_or_its_own()
     broadcast(&mut world, "2");
     world.server().broadcast(COMMAND, Payload::Json(b"3"), Some("small")).unwrap();
     broadcast(&mut world, "4");
-    come_back(&mut world, small);
-    come_back(&mut world, 1);
+    notice_and_come_back(&mut world, small);
+    notice_and_come_back(&mut world, 1);
     assert_eq!(messages(&world.take(small)), [("1", false), ("2", false), ("4", false)]);
     assert_eq!(messages(&world.take(1)).len(), 5);
 }
@@ -204,7 +202,7 @@ fn above_the_limit_for_all_that_are_away_the_one_with_the_most_to_lose_for_the_l
     assert_eq!(ended(&world.take_server()), [("dave".to_owned(), 8)]);
     for index in [1, 4] {
         world.take(index);
-        come_back(&mut world, index);
+        notice_and_come_back(&mut world, index);
     }
     assert_eq!(numbers(&world.take(1)), [(0, false), (2, false), (3, false), (4, false), (5, false)]);
     assert_eq!(numbers(&world.take(4)), (0..6).map(|number| (number, false)).collect::<Vec<_>>());
@@ -257,7 +255,7 @@ fn a_client_comes_back_to_its_place_also_where_all_are_taken() {
     emit(&mut world, "bob", "1");
     world.take(1);
     world.take_server();
-    come_back(&mut world, 1);
+    notice_and_come_back(&mut world, 1);
     assert_eq!(messages(&world.take(1)), [("1", false)]);
     assert_eq!(ended(&world.take_server()), []);
 }

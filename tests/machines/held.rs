@@ -10,18 +10,11 @@ use ipcio::driver::server;
 
 use crate::acknowledgements::frames;
 use crate::world::{Said, Side, World, client_options, server_options};
-use crate::{SECOND, alice_and_bob, failure, failures, handle, messages};
+use crate::{SECOND, alice_and_bob, come_back, failure, failures, handle, messages};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const HELD: &str = "messages that the server holds";
-
-/// Connects a client now, and lets everything move that can.
-fn come_back(world: &mut World, index: usize) {
-    world.clients[index].look_again();
-    world.flush(Side::Client(index));
-    world.settle();
-}
 
 /// Another server, to which alice is connected and bob is not.
 fn next_server(world: &mut World) {

@@ -41,6 +41,13 @@ fn with_server(options: ipcio::driver::server::Options) -> World {
     world
 }
 
+/// Connects a client now, and lets everything move that can.
+fn come_back(world: &mut World, index: usize) {
+    world.clients[index].look_again();
+    world.flush(Side::Client(index));
+    world.settle();
+}
+
 /// The payloads of messages, and whether they are marked as redelivered.
 fn messages(said: &[Said]) -> Vec<(&str, bool)> {
     let found = said.iter().filter_map(|said| match said {

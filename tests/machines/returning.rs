@@ -5,13 +5,7 @@ use ipcio::driver::protocol::frame::Kind;
 use ipcio::driver::server;
 
 use crate::world::{Said, Side, World, server_options};
-use crate::{SECOND, alice_and_bob, failures, messages};
-
-fn come_back(world: &mut World, index: usize) {
-    world.clients[index].look_again();
-    world.flush(Side::Client(index));
-    world.settle();
-}
+use crate::{SECOND, alice_and_bob, come_back, failures, messages};
 
 #[test]
 fn a_client_that_came_back_is_asked_on_for_as_long_as_it_likes() {
