@@ -10,12 +10,12 @@ use ipcio::driver::client::{Client, Outgoing, SERVER};
 use ipcio::driver::link::Receipt;
 use ipcio::driver::machine::{Action, ConnectionId, Event, Events, Machine, Payload};
 use ipcio::driver::protocol::frame::Kind;
-use ipcio_fuzz::{COMMANDS, Input, NAMES, client_options, frame, in_pieces, payload, peer, welcome};
+use ipcio_fuzz::{COMMANDS, Input, NAMES, Place, client_options, frame, payload, peer, welcome};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    let mut place = Place::new();
+    let mut place = Driven::new();
     while !input.is_empty() {
         place.step(&mut input);
         place.carry_out();
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// The client and what surrounds it.
-struct Place {
+struct Driven {
     client: Client,
     /// Connections that are being made, and those that stand.
     pending: Vec<ConnectionId>,
@@ -83,14 +83,43 @@ impl Events for Known {
     }
 }
 
-impl Place {
-    fn new() -> Place {
+impl Place for Driven {
+    type Machine = Client;
+
+    fn parts(&mut self) -> (&mut Client, Instant, &mut dyn Events) {
+        (&mut self.client, self.now, &mut self.known)
+    }
+
+    fn connections(&self) -> &[ConnectionId] {
+        &self.connections
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(action) = self.client.next_action() {
+            match action {
+                Action::Connect { connection, .. } => self.pending.push(connection),
+                Action::Close(connection) => {
+                    let before = self.connections.len() + self.pending.len();
+                    self.connections.retain(|&other| other != connection);
+                    self.pending.retain(|&other| other != connection);
+                    assert!(self.connections.len() + self.pending.len() < before, "closes what is not open");
+                }
+                Action::Listen { .. } | Action::StopListening(_) => panic!("a client listens to nobody"),
+                #[allow(unreachable_patterns, reason = "there may be more to do some day")]
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Driven {
+    fn new() -> Driven {
         let mut client = Client::new(client_options("alice"));
         client.commands().add(&[COMMANDS[0].into()]).expect("it has none");
         client.connect().expect("it was not started");
         let (pending, connections) = (Vec::new(), Vec::new());
         let mut place =
-            Place { client, pending, connections, now: Instant::now(), next_request: 0, known: Known::default() };
+            Driven { client, pending, connections, now: Instant::now(), next_request: 0, known: Known::default() };
         place.carry_out();
         place
     }
@@ -195,49 +224,6 @@ impl Place {
                 }
             } else {
                 self.known.promises += 1;
-            }
-        }
-    }
-
-    fn any_connection(&self, input: &mut Input<'_>) -> Option<ConnectionId> {
-        (!self.connections.is_empty()).then(|| self.connections[input.below(self.connections.len())])
-    }
-
-    fn receive(&mut self, input: &mut Input<'_>, bytes: &[u8]) {
-        let Some(connection) = self.any_connection(input) else { return };
-        for piece in in_pieces(bytes, input.byte()) {
-            self.client.received(connection, piece, self.now, &mut self.known);
-            self.carry_out();
-            if !self.connections.contains(&connection) {
-                return;
-            }
-        }
-    }
-
-    fn write(&mut self, input: &mut Input<'_>) {
-        self.client.settle(self.now, &mut self.known);
-        for _ in 0..1 + input.below(8) {
-            self.carry_out();
-            let Some(connection) = self.client.next_dirty() else { return };
-            let count = self.client.unwritten(connection).len();
-            let count = if input.below(4) == 0 { count.min(1 + input.below(100)) } else { count };
-            self.client.written(connection, count, self.now, &mut self.known);
-        }
-    }
-
-    fn carry_out(&mut self) {
-        while let Some(action) = self.client.next_action() {
-            match action {
-                Action::Connect { connection, .. } => self.pending.push(connection),
-                Action::Close(connection) => {
-                    let before = self.connections.len() + self.pending.len();
-                    self.connections.retain(|&other| other != connection);
-                    self.pending.retain(|&other| other != connection);
-                    assert!(self.connections.len() + self.pending.len() < before, "closes what is not open");
-                }
-                Action::Listen { .. } | Action::StopListening(_) => panic!("a client listens to nobody"),
-                #[allow(unreachable_patterns, reason = "there may be more to do some day")]
-                _ => {}
             }
         }
     }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use ipcio::driver::link::Receipt;
 use ipcio::driver::machine::{Action, ConnectionId, Event, Events, ListenerId, Machine, Payload, SessionId};
 use ipcio::driver::server::{Options, Server};
-use ipcio_fuzz::{COMMANDS, Input, NAMES, frame, hello, in_pieces, payload, peer, server_options};
+use ipcio_fuzz::{COMMANDS, Input, NAMES, Place, frame, hello, payload, peer, server_options};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    let mut place = Place::new(&mut input);
+    let mut place = Driven::new(&mut input);
     while !input.is_empty() {
         place.step(&mut input);
         place.carry_out();
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// The server and what surrounds it.
-struct Place {
+struct Driven {
     server: Server,
     control: Option<ListenerId>,
     listeners: Vec<ListenerId>,
@@ -72,8 +72,37 @@ impl Events for Known {
     }
 }
 
-impl Place {
-    fn new(input: &mut Input<'_>) -> Place {
+impl Place for Driven {
+    type Machine = Server;
+
+    fn parts(&mut self) -> (&mut Server, Instant, &mut dyn Events) {
+        (&mut self.server, self.now, &mut self.known)
+    }
+
+    fn connections(&self) -> &[ConnectionId] {
+        &self.connections
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(action) = self.server.next_action() {
+            match action {
+                Action::Listen { listener, .. } => self.listeners.push(listener),
+                Action::StopListening(listener) => self.listeners.retain(|&other| other != listener),
+                Action::Close(connection) => {
+                    let before = self.connections.len();
+                    self.connections.retain(|&other| other != connection);
+                    assert!(self.connections.len() < before, "closes what is not open");
+                }
+                Action::Connect { .. } => panic!("a server connects to nobody"),
+                #[allow(unreachable_patterns, reason = "there may be more to do some day")]
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Driven {
+    fn new(input: &mut Input<'_>) -> Driven {
         let slow = [100, 2_000, 1 << 20][input.below(3)];
         let options = Options {
             slow_consumer_limit: slow,
@@ -88,7 +117,7 @@ impl Place {
         let now = Instant::now();
         let control = server.start(now).ok();
         let (listeners, connections) = (Vec::new(), Vec::new());
-        Place { server, control, listeners, connections, now, known: Known::default() }
+        Driven { server, control, listeners, connections, now, known: Known::default() }
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
@@ -184,53 +213,6 @@ impl Place {
             input.one_of(&self.listeners)
         };
         self.connections.extend(self.server.accepted(listener, peer(), self.now, &mut self.known));
-    }
-
-    fn any_connection(&self, input: &mut Input<'_>) -> Option<ConnectionId> {
-        (!self.connections.is_empty()).then(|| self.connections[input.below(self.connections.len())])
-    }
-
-    fn receive(&mut self, input: &mut Input<'_>, bytes: &[u8]) {
-        let Some(connection) = self.any_connection(input) else { return };
-        for piece in in_pieces(bytes, input.byte()) {
-            if !self.server.may_read(connection) {
-                return;
-            }
-            self.server.received(connection, piece, self.now, &mut self.known);
-            self.carry_out();
-            if !self.connections.contains(&connection) {
-                return;
-            }
-        }
-    }
-
-    /// Writes a little, as sockets that are full at times take it.
-    fn write(&mut self, input: &mut Input<'_>) {
-        self.server.settle(self.now, &mut self.known);
-        for _ in 0..1 + input.below(8) {
-            self.carry_out();
-            let Some(connection) = self.server.next_dirty() else { return };
-            let count = self.server.unwritten(connection).len();
-            let count = if input.below(4) == 0 { count.min(1 + input.below(100)) } else { count };
-            self.server.written(connection, count, self.now, &mut self.known);
-        }
-    }
-
-    fn carry_out(&mut self) {
-        while let Some(action) = self.server.next_action() {
-            match action {
-                Action::Listen { listener, .. } => self.listeners.push(listener),
-                Action::StopListening(listener) => self.listeners.retain(|&other| other != listener),
-                Action::Close(connection) => {
-                    let before = self.connections.len();
-                    self.connections.retain(|&other| other != connection);
-                    assert!(self.connections.len() < before, "closes what is not open");
-                }
-                Action::Connect { .. } => panic!("a server connects to nobody"),
-                #[allow(unreachable_patterns, reason = "there may be more to do some day")]
-                _ => {}
-            }
-        }
     }
 
     /// It closes, whatever has happened, and nothing is left.

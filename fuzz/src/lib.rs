@@ -2,10 +2,12 @@
 
 mod input;
 mod pieces;
+mod place;
 mod wire;
 
 pub use input::Input;
 pub use pieces::in_pieces;
+pub use place::Place;
 pub use wire::{COMMANDS, NAMES, frame, hello, payload, welcome};
 
 #[path = "../../tests/world/mod.rs"]
