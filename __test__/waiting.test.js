@@ -119,5 +119,5 @@ test('verbose says what it waits for', async t => {
   const domain = new Domain(t)
   const child = domain.spawn('client.js', ['alice', '{"verbose":true}'])
   await until(() => /CLIENT WAITS/.test(child.stdout + child.stderr), 'it says so')
-  assert.match(child.stdout + child.stderr, new RegExp(`No server is there to listen at ${domain.path}`))
+  assert.match(child.stdout + child.stderr, new RegExp(`No server listens at ${domain.path}`))
 })

@@ -231,7 +231,7 @@ class Client extends EventEmitter {
   #turnTo(kind, name, command) {
     checkCommand(command)
     if (typeof name !== 'string') {
-      throw invalidArgument(`The client's name has to be a string, not ${describe(name)}.`)
+      throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
     }
     this.#core.outgoing.call(native.route, kind, name, command)
     this.#route = { kind, name, command }
@@ -280,7 +280,7 @@ class Client extends EventEmitter {
     delivery.reject(
       ipcError(
         'ERR_IPC_TIMEOUT',
-        `No answer to ${describe(command)} came within ${timeout} ms; allow more or see why it takes so long.`,
+        `No answer to ${describe(command)} came within ${timeout} ms; allow more time, or check why the answer takes so long.`,
       ),
     )
   }
@@ -406,7 +406,7 @@ class Client extends EventEmitter {
 /** Throws where the limits of a delivery are not what they have to be. */
 function checkLimits(timeout, signal) {
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-    throw invalidArgument(`The timeout has to be a number of milliseconds, not ${describe(timeout)}.`)
+    throw invalidArgument(`The timeout must be a number of milliseconds, not ${describe(timeout)}.`)
   }
   if (signal !== undefined) checkSignal(signal)
 }

@@ -31,7 +31,7 @@ const INVALID = Symbol('invalid')
 /** What a delivery fails with where the question or the answer is one. */
 const INVALID_JSON = {
   name: 'Error',
-  message: 'What was sent is no JSON; see what runs on the other side in place of ipcio.',
+  message: 'The other side sent invalid JSON; check whether it runs ipcio.',
   code: 'ERR_IPC_INVALID_JSON',
 }
 
@@ -80,13 +80,13 @@ class Core {
 
   addHandlers(collection) {
     if (typeof collection !== 'object' || collection === null) {
-      throw invalidArgument(`Handlers have to be an object of functions, not ${describe(collection)}.`)
+      throw invalidArgument(`The handlers must be an object of functions, not ${describe(collection)}.`)
     }
     const entries = Object.entries(collection)
     for (const [command, handler] of entries) {
       if (typeof handler !== 'function') {
         throw invalidArgument(
-          `The handler of ${describe(command)} has to be a function, not ${typeof handler}.`,
+          `The handler of ${describe(command)} must be a function, not ${typeof handler}.`,
         )
       }
     }
@@ -277,7 +277,7 @@ function encode(data) {
 
 function checkCommand(command) {
   if (typeof command !== 'string') {
-    throw invalidArgument(`The command has to be a string, not ${describe(command)}.`)
+    throw invalidArgument(`The command must be a string, not ${describe(command)}.`)
   }
 }
 
@@ -290,7 +290,11 @@ function emitError(owner, error) {
 }
 
 function thrownValue(value) {
-  return ipcError('ERR_IPC_HANDLER_THREW', `A handler threw ${describeThrown(value)}; throw an Error.`, value)
+  return ipcError(
+    'ERR_IPC_HANDLER_THREW',
+    `A handler threw ${describeThrown(value)}; throw an Error instead.`,
+    value,
+  )
 }
 
 function rethrow(error) {

@@ -25,7 +25,7 @@ function invalidArgument(message) {
 }
 
 function closedError() {
-  return ipcError('ERR_IPC_CLOSED', 'Closed before this was done; connect() again and repeat it.')
+  return ipcError('ERR_IPC_CLOSED', 'The client is closed; call connect(), and then repeat this call.')
 }
 
 module.exports = { closedError, errorFrom, invalidArgument, ipcError, refusable }

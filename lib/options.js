@@ -49,7 +49,7 @@ const LONGEST_NAME = 65_535
 /** The options of a Server or Client, checked, in the form that the native side takes. */
 function nativeOptions(given) {
   if (given !== undefined && given !== null && typeof given !== 'object') {
-    throw invalidArgument(`The options have to be an object, not ${describe(given)}.`)
+    throw invalidArgument(`The options must be an object, not ${describe(given)}.`)
   }
   const options = { ...DEFAULTS }
   for (const [key, value] of Object.entries(given ?? {})) {
@@ -60,19 +60,21 @@ function nativeOptions(given) {
   checkText('domain', options.domain)
   if (options.name !== undefined) checkText('name', options.name)
   checkLength(options.name ?? '')
-  if (options.name === '') throw invalidArgument('The name must not be empty; leave it out for a random one.')
+  if (options.name === '') throw invalidArgument('The name must not be empty; omit it to get a random name.')
   if (!Buffer.isEncoding(options.encoding)) {
     throw invalidArgument(
-      `The encoding ${describe(options.encoding)} is unknown; use one of Node's, such as 'utf8'.`,
+      `The encoding ${describe(options.encoding)} is unknown; use one that Node.js knows, such as 'utf8'.`,
     )
   }
   if (!Number.isInteger(options.mode) || options.mode < 0 || options.mode > 0o777) {
-    throw invalidArgument(`The mode has to be a file mode up to 0o777, not ${describe(options.mode)}.`)
+    throw invalidArgument(`mode must be a file mode from 0 to 0o777, not ${describe(options.mode)}.`)
   }
   const { allowUsers } = options
   const anyUser = allowUsers === 'any'
   if (!anyUser && !(Array.isArray(allowUsers) && allowUsers.every(Number.isInteger))) {
-    throw invalidArgument(`allowUsers has to be an array of uids or 'any', not ${describe(allowUsers)}.`)
+    throw invalidArgument(
+      `allowUsers must be an array of user ids (numbers) or 'any', not ${describe(allowUsers)}.`,
+    )
   }
   return {
     ...options,
@@ -91,7 +93,7 @@ function nativeOptions(given) {
 function usesLoop(option) {
   const driver = option ?? (process.env.IPCIO_DRIVER || 'loop')
   if (driver !== 'loop' && driver !== 'thread') {
-    throw invalidArgument(`The driver has to be 'loop' or 'thread', not ${describe(driver)}.`)
+    throw invalidArgument(`The driver must be 'loop' or 'thread', not ${describe(driver)}.`)
   }
   const { bun, deno, electron } = process.versions
   return driver === 'loop' && !bun && !deno && !electron && native.hasLoop()
@@ -99,18 +101,17 @@ function usesLoop(option) {
 
 function checkNumber(key, value) {
   if (typeof value !== 'number' || !(value >= 0)) {
-    throw invalidArgument(`${key} has to be a number from 0 up, not ${describe(value)}.`)
+    throw invalidArgument(`${key} must be a number, 0 or more, not ${describe(value)}.`)
   }
 }
 
 function checkAtLeastOne(key, value) {
-  if (value < 1)
-    throw invalidArgument(`${key} has to be 1 or more, not ${value}: nothing would work with less.`)
+  if (value < 1) throw invalidArgument(`${key} must be 1 or more, not ${value}.`)
 }
 
 function checkText(key, value) {
   if (typeof value !== 'string') {
-    throw invalidArgument(`The ${key} has to be a string, not ${describe(value)}.`)
+    throw invalidArgument(`The ${key} must be a string, not ${describe(value)}.`)
   }
 }
 
@@ -119,7 +120,7 @@ function checkLength(name) {
   const bytes = Buffer.byteLength(JSON.stringify(name)) - 2
   if (bytes > LONGEST_NAME) {
     throw invalidArgument(
-      `The name has ${bytes} bytes as JSON; use at most ${LONGEST_NAME}, or leave it out for a random one.`,
+      `The name has ${bytes} bytes as JSON; use at most ${LONGEST_NAME}, or omit it to get a random name.`,
     )
   }
 }

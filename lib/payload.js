@@ -34,13 +34,13 @@ function toText(data) {
     if (isTooLong(cause)) {
       throw ipcError(
         'ERR_IPC_MESSAGE_TOO_LARGE',
-        'The data is larger than a string can be; send it in parts or as a Buffer.',
+        'As JSON, the data is longer than a JavaScript string can be; send it in parts, or as a Buffer.',
         cause,
       )
     }
     throw ipcError(
       'ERR_IPC_NOT_SERIALIZABLE',
-      `The data can't be written as JSON; leave out cycles and BigInts: ${firstLine(cause)}`,
+      `The data can't be written as JSON (${firstLine(cause)}); send only what JSON supports.`,
       cause,
     )
   }

@@ -11,22 +11,22 @@ const REINSTALL = 'remove node_modules and run `npm install` on this system'
 function tooOld(oldest) {
   return refusal(
     'ERR_IPC_NODE_TOO_OLD',
-    `ipcio needs Node.js ${oldest} or later and this is ${process.versions.node}: install a newer Node.js.`,
+    `ipcio needs Node.js ${oldest} or later, and this is ${process.versions.node}: install a newer Node.js.`,
   )
 }
 
 function wrongPlatform() {
   return refusal(
     'ERR_IPC_PLATFORM',
-    'ipcio speaks over Unix domain sockets, which Node.js lacks on Windows: run it on Linux or macOS, or in WSL.',
+    'ipcio uses Unix domain sockets, which Node.js does not support on Windows: run it on Linux, on macOS or in WSL.',
   )
 }
 
 function forbidden(cause) {
   return refusal(
     'ERR_IPC_ADDONS_DISABLED',
-    'ipcio is a native addon, and this process may load none: start Node.js without --no-addons, or with --allow-addons ' +
-      'beside --permission.',
+    'ipcio is a native addon, and this process may not load addons: start Node.js without --no-addons, or add ' +
+      '--allow-addons to --permission.',
     cause,
   )
 }
@@ -50,7 +50,7 @@ function unloadable(binary, cause) {
 function mismatched(found, expected) {
   return refusal(
     'ERR_IPC_WRONG_BINARY',
-    `ipcio is of version ${expected} and its binary of ${found ?? 'an earlier one'}: ${wrongRemedy()}.`,
+    `ipcio has version ${expected}, but its binary has ${found ?? 'an older version'}: ${wrongRemedy()}.`,
   )
 }
 
@@ -64,14 +64,14 @@ function what() {
 
 function missingRemedy() {
   if (isCheckout() || packageName() === null) return building()
-  if (!isWhole()) return 'let the bundler copy it beside the bundle, as docs/installing.md tells'
+  if (!isWhole()) return 'configure the bundler to copy it next to the bundle, see docs/installing.md'
   if (otherPackages().length > 0) return REINSTALL
-  return `install the optional dependencies too (\`npm install --include=optional\`), or ${building()}`
+  return `install the optional dependencies (\`npm install --include=optional\`), or ${building()}`
 }
 
 function wrongRemedy() {
   if (isCheckout() || packageName() === null) return building()
-  return isWhole() ? REINSTALL : 'make the bundle on a system like this one, of one version of ipcio'
+  return isWhole() ? REINSTALL : 'make the bundle on a system like this one, with a single version of ipcio'
 }
 
 /** How to make a binary on this machine. No npm script, as npm may be told to run no package's. */

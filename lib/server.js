@@ -74,7 +74,7 @@ class Server extends EventEmitter {
   emit(name, command, data, delivery) {
     if (tellsOfListener(name, data)) return super.emit(name, command, data)
     if (typeof name !== 'string') {
-      throw invalidArgument(`The client's name has to be a string, not ${describe(name)}.`)
+      throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
     }
     checkCommand(command)
     const [payload, bytes] = encode(data)

@@ -16,7 +16,7 @@ function checkSignal(signal) {
     'aborted' in signal &&
     typeof signal.addEventListener === 'function' &&
     typeof signal.removeEventListener === 'function'
-  if (!isSignal) throw invalidArgument(`The signal has to be an AbortSignal, not ${describe(signal)}.`)
+  if (!isSignal) throw invalidArgument(`The signal must be an AbortSignal, not ${describe(signal)}.`)
 }
 
 /** Calls `onAbort` once the signal is aborted. Returns the function that ends that. */

@@ -25,7 +25,7 @@ impl Commands {
             if self.places.contains_key(name.as_str()) {
                 return Err(Error::new(
                     Code::HandlerExists,
-                    format!("The command {name:?} already has a handler; give this one another name."),
+                    format!("The command {name:?} already has a handler; add only one, or choose another name."),
                 ));
             }
         }
@@ -56,7 +56,7 @@ pub fn check(name: &str) -> Result<(), Error> {
     if RESTRICTED.contains(&name) {
         return Err(Error::new(
             Code::RestrictedCommand,
-            format!("The command {name:?} is part of the protocol; choose another name."),
+            format!("The command {name:?} is reserved for ipcio itself; choose another name."),
         ));
     }
     check_length(name)
@@ -70,7 +70,7 @@ pub fn check_length(name: &str) -> Result<(), Error> {
     if name.len() > crate::protocol::frame::MAX_NAME {
         return Err(Error::new(
             Code::InvalidArgument,
-            format!("A name or command of {} bytes is too long; use at most 65535.", name.len()),
+            format!("A name or command has {} bytes, which is too long; use at most 65535.", name.len()),
         ));
     }
     Ok(())

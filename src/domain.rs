@@ -32,9 +32,9 @@ impl Domain {
         let problem = if name.is_empty() {
             "is empty".to_owned()
         } else if name.contains('/') {
-            "holds a slash".to_owned()
+            "contains a slash".to_owned()
         } else if name.contains('\0') {
-            "holds a NUL".to_owned()
+            "contains a NUL".to_owned()
         } else if name.len() > longest {
             format!("has {} bytes", name.len())
         } else {
@@ -42,7 +42,7 @@ impl Domain {
         };
         Err(Error::new(
             Code::Domain,
-            format!("The domain {name:?} {problem}; use 1 to {longest} bytes without slash and NUL."),
+            format!("The domain {name:?} {problem}; use 1 to {longest} bytes without slashes and NULs."),
         ))
     }
 

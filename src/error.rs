@@ -224,20 +224,20 @@ fn system_error(error: &std::io::Error) -> (&'static str, &'static str) {
         (None, _) => "UNKNOWN",
     };
     let advice = match code {
-        "EADDRINUSE" | "EEXIST" => "another server has it: close that one, or choose another domain",
-        "EACCES" | "EPERM" => "check who owns it and its mode, and those of its folder",
-        "EROFS" => "mount its folder so that it can be written to",
+        "EADDRINUSE" | "EEXIST" => "another server uses it: close that server, or choose another domain",
+        "EACCES" | "EPERM" => "check the owner and the mode of the file and of its folder",
+        "EROFS" => "mount its file system writable",
         "ENOENT" | "ENOTDIR" => "create its folder first",
         "ENAMETOOLONG" => "choose a shorter domain",
         "EMFILE" => "raise the limit of open files (ulimit -n)",
         "ENFILE" => "raise the system's limit of open files",
-        "ENOSPC" | "EDQUOT" => "free some space there",
+        "ENOSPC" | "EDQUOT" => "free some space on its disk",
         "ENOMEM" | "ENOBUFS" => "free some memory",
-        "ELOOP" => "remove the link that lies there",
+        "ELOOP" => "remove the symbolic link at its path",
         "ECONNREFUSED" => "start its server",
         "EAGAIN" => "try again in a moment",
-        "ENOSYS" | "ENOTSUP" | "EOPNOTSUPP" | "EAFNOSUPPORT" => "this system can't do it",
-        "EIO" => "check the disk and the system's log",
+        "ENOSYS" | "ENOTSUP" | "EOPNOTSUPP" | "EAFNOSUPPORT" => "this system does not support it",
+        "EIO" => "check the disk and the system log",
         _ => "look the code up in errno(3)",
     };
     (code, advice)
@@ -245,14 +245,17 @@ fn system_error(error: &std::io::Error) -> (&'static str, &'static str) {
 
 /// No client of this name is connected.
 pub(crate) fn no_such_client(name: &str) -> Error {
-    Error::new(Code::NoSuchClient, format!("No client named {name:?} is connected; see discover() for those that are."))
+    Error::new(
+        Code::NoSuchClient,
+        format!("No client named {name:?} is connected; call discover() to see which clients are."),
+    )
 }
 
 /// Nobody handles this command.
 pub(crate) fn no_such_command(command: &str) -> Error {
     Error::new(
         Code::NoSuchCommand,
-        format!("The receiver has no handler for the command {command:?}; add one with addHandlers()."),
+        format!("The receiver has no handler for the command {command:?}; add one there with addHandlers()."),
     )
 }
 
@@ -260,13 +263,15 @@ pub(crate) fn no_such_command(command: &str) -> Error {
 pub(crate) fn not_connected(error: &std::io::Error, path: &str) -> Error {
     let (code, _) = system_error(error);
     match code {
-        "ENOENT" => Error::new(Code::System(code), format!("No server is there to listen at {path}; start it.")),
+        "ENOENT" => {
+            Error::new(Code::System(code), format!("No server listens at {path}; start the server of this domain."))
+        }
         "ECONNREFUSED" => {
-            Error::new(Code::System(code), format!("The server that listened at {path} is gone; start it again."))
+            Error::new(Code::System(code), format!("The server that listened at {path} has ended; start it again."))
         }
         "EAGAIN" => Error::new(
             Code::System(code),
-            format!("So many clients wait at {path} already that there is no room; see what keeps the server busy."),
+            format!("Too many connections already wait for the server at {path}; check what keeps it busy."),
         ),
         _ => Error::system(error, &format!("connect to {path}")),
     }
@@ -283,18 +288,18 @@ pub(crate) fn is_lasting(error: &Error) -> bool {
 pub(crate) fn queue_full(limit: usize) -> Error {
     Error::new(
         Code::QueueFull,
-        format!("{limit} bytes wait to be sent or answered; wait for the event 'drain', or raise queueLimit."),
+        format!("The client's queue is full ({limit} bytes); wait for the event 'drain', or raise queueLimit."),
     )
 }
 
 /// The time of a delivery is over.
 pub(crate) fn timed_out() -> Error {
-    Error::new(Code::Timeout, "No answer came in time; allow more or see why it takes so long.")
+    Error::new(Code::Timeout, "No answer came in time; allow more time, or check why the answer takes so long.")
 }
 
 /// The client that a delivery went to has left.
 pub(crate) fn client_left(name: &str) -> Error {
-    Error::new(Code::ClientLeft, format!("The client {name:?} left before it answered; deliver again once it is back."))
+    Error::new(Code::ClientLeft, format!("The client {name:?} left before it answered; deliver again when it is back."))
 }
 
 /// A client has asked too much that nobody has answered.
@@ -302,7 +307,7 @@ pub(crate) fn too_many_deliveries(limit: usize) -> Error {
     Error::new(
         Code::TooManyDeliveries,
         format!(
-            "{limit} deliveries of this client wait for their answers; await some before asking more, or raise the server's maxDeliveries."
+            "{limit} deliveries of this client already wait for answers; await some of them first, or raise the server's option maxDeliveries."
         ),
     )
 }
@@ -312,14 +317,14 @@ pub(crate) fn too_large(size: usize, limit: usize) -> Error {
     Error::new(
         Code::MessageTooLarge,
         format!(
-            "The message has {size} bytes, more than the {limit} that both sides take; send less or raise maxMessageSize on both."
+            "The message has {size} bytes, more than the {limit} that both sides accept; send less, or raise maxMessageSize on both sides."
         ),
     )
 }
 
 /// The client behind a socket has left.
 pub(crate) fn session_ended() -> Error {
-    Error::new(Code::ClientLeft, "The client behind this socket has left; emit() to its name once it is back.")
+    Error::new(Code::ClientLeft, "The client of this socket has left; call emit() with its name when it is back.")
 }
 
 #[cfg(test)]

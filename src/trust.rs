@@ -33,7 +33,7 @@ impl Trust {
                 return Err(Error::new(
                     Code::NotTrusted,
                     format!(
-                        "The {role} runs as a user who has no number in this user namespace; run both as users of the same one, or allow any user in the option allowUsers."
+                        "The {role} runs as a user without an id in this user namespace; run both sides in one user namespace, or set the option allowUsers to 'any'."
                     ),
                 ));
             }
@@ -44,10 +44,7 @@ impl Trust {
         }
         Err(Error::new(
             Code::NotTrusted,
-            format!(
-                "The {role} runs as user {}, who is not allowed; name the user in the option allowUsers.",
-                peer.uid
-            ),
+            format!("The {role} runs as user {}, who is not allowed; add this id to the option allowUsers.", peer.uid),
         ))
     }
 }

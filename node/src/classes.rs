@@ -281,7 +281,7 @@ pub fn has_loop() -> bool {
 #[napi]
 pub fn split_messages(text: String) -> napi::Result<Vec<String>> {
     let invalid = || {
-        let message = "What is written to a socket has to be whole messages of protocol 1; use writeCommand() instead.";
+        let message = "The text must consist of whole messages of protocol 1; call writeCommand() instead.";
         refused(Error::new(Code::InvalidArgument, message))
     };
     let (mut splitter, mut rest, mut found) = (Splitter::new(text.len()), text.as_bytes(), Vec::new());

@@ -47,8 +47,9 @@ struct Recorder(Arc<Wake>);
 impl<M: Machine + Send + 'static> ThreadEndpoint<M> {
     /// For the instance of this number.
     pub(crate) fn new(machine: M, mode: u32, env: Env, instance: u32) -> Result<ThreadEndpoint<M>, Error> {
-        let function = Function::new(env, instance)
-            .ok_or_else(|| Error::new(Code::Closed, "This environment is ending; create instances before it does."))?;
+        let function = Function::new(env, instance).ok_or_else(|| {
+            Error::new(Code::Closed, "This process or worker is ending; create servers and clients earlier.")
+        })?;
         let wake = Arc::new(Wake { batches: Mutex::default(), function: Mutex::new(Some(function)) });
         let runtime = runtime()?;
         let driver = Driver::new(machine, mode, runtime.clone(), Box::new(Recorder(Arc::clone(&wake))));

@@ -61,7 +61,7 @@ impl Client {
             "error" if answer.payload() == message::NOT_TRUSTED => {
                 let error = Error::new(
                     Code::NotTrusted,
-                    "The server does not allow this process's user; name it in the server's option allowUsers.",
+                    "The server does not allow the user of this process; add the user's id to the server's option allowUsers.",
                 );
                 self.refuse(connection, error, now, events);
                 return Ok(());
@@ -69,7 +69,7 @@ impl Client {
             "error" if answer.payload() == message::NAME_TAKEN => {
                 let error = Error::new(
                     Code::NameTaken,
-                    format!("Another client is connected as {:?}; choose another name.", self.options.name),
+                    format!("Another connected client has the name {:?}; choose another name.", self.options.name),
                 );
                 self.refuse(connection, error, now, events);
                 return Ok(());
@@ -77,7 +77,7 @@ impl Client {
             "error" if answer.payload() == message::NO_SENSE => {
                 let error = Error::new(
                     Code::InvalidArgument,
-                    "The server makes no sense of this client's handshake; check its name and its options.",
+                    "The server refused this client's handshake as invalid; check the client's name and options.",
                 );
                 self.refuse(connection, error, now, events);
                 return Ok(());

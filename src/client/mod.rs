@@ -241,7 +241,7 @@ impl Client {
         if self.is_started() {
             return Err(Error::new(
                 Code::AlreadyStarted,
-                "The client is connected or connecting already; close() it before connecting anew.",
+                "The client is already connected or connecting; call close() and wait for it before you connect again.",
             ));
         }
         self.session = message::random_hex();

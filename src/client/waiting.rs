@@ -39,7 +39,7 @@ impl Client {
     pub(super) fn not_answered(&self) -> Error {
         let path = self.path();
         let message = format!(
-            "What listens at {} has not answered the handshake yet; see whether its process hangs.",
+            "The server at {} has not answered the handshake yet; check whether its process hangs.",
             path.display()
         );
         Error::new(Code::Timeout, message)
@@ -49,7 +49,7 @@ impl Client {
     pub(super) fn turned_away(&self) -> Error {
         let path = self.path();
         let message = format!(
-            "What listens at {} ended the connection before it answered the handshake; see whether it is ipcio's server.",
+            "The process that listens at {} closed the connection before it answered the handshake; check whether it is an ipcio server.",
             path.display()
         );
         Error::new(Code::System("ECONNRESET"), message)
@@ -58,15 +58,18 @@ impl Client {
     /// The server has as many clients as it takes.
     pub(super) fn no_room(&self) -> Error {
         let path = self.path();
-        let message = format!("The server at {} takes no more clients for now; raise its maxClients.", path.display());
+        let message =
+            format!("The server at {} accepts no more clients for now; raise its option maxClients.", path.display());
         Error::new(Code::System("EAGAIN"), message)
     }
 
     /// The server says what nobody understands.
     pub(super) fn not_understood(&self, error: &ProtocolError) -> Error {
         let path = self.path();
-        let message =
-            format!("What listens at {} sent {error}; see what runs there in place of ipcio's server.", path.display());
+        let message = format!(
+            "The process that listens at {} sent {error}; check whether it is an ipcio server.",
+            path.display()
+        );
         Error::new(Code::System("EPROTO"), message)
     }
 }

@@ -207,7 +207,7 @@ fn check_removable(path: &Path, found: &std::fs::Metadata) -> Result<(), Error> 
     if !found.file_type().is_socket() {
         return Err(Error::new(
             Code::NotASocket,
-            format!("{shown} is not a socket; move it away or choose another domain."),
+            format!("{shown} is not a socket; move this file away or choose another domain."),
         ));
     }
     match socket::connect(path) {
@@ -221,7 +221,7 @@ fn check_removable(path: &Path, found: &std::fs::Metadata) -> Result<(), Error> 
                 Err(Error::new(
                     Code::System("EACCES"),
                     format!(
-                        "{shown} was left behind by user {}; have that user remove it or choose another domain.",
+                        "The socket {shown} was left behind by user {}; have that user remove it, or choose another domain.",
                         found.uid()
                     ),
                 ))

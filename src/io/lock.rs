@@ -72,7 +72,7 @@ impl Lock {
                 return Err(Error::new(
                     Code::System("EADDRINUSE"),
                     format!(
-                        "Another server holds {}, though it does not listen; close it or choose another domain.",
+                        "Another server holds the lock {} but does not listen; close it or choose another domain.",
                         path.display()
                     ),
                 ));
@@ -156,7 +156,7 @@ impl Drop for Lock {
 pub(super) fn in_use(socket: &Path) -> Error {
     Error::new(
         Code::System("EADDRINUSE"),
-        format!("A server listens on {} already; close it or choose another domain.", socket.display()),
+        format!("Another server already listens on {}; close it or choose another domain.", socket.display()),
     )
 }
 
@@ -186,7 +186,7 @@ fn own_folder(socket: &Path) -> Result<PathBuf, Error> {
             return Err(Error::new(
                 Code::System("EACCES"),
                 format!(
-                    "Other users have put something in the place of {} and of all names that are tried instead; have that removed.",
+                    "Files of other users take the place of {} and of every other name for this folder; have them removed.",
                     first.display()
                 ),
             ));

@@ -47,7 +47,7 @@ impl Data {
         parsed.map_err(|error| {
             Error::new(
                 Code::InvalidArgument,
-                format!("The data is not of the expected form: {error}; send what the receiver expects."),
+                format!("The data does not have the expected form: {error}; send what the receiver expects."),
             )
         })
     }
@@ -96,7 +96,10 @@ pub(super) mod sealed {
 impl<T: Serialize + ?Sized> sealed::Content for T {
     fn to_data(&self) -> Result<Data, Error> {
         let text = serde_json::to_vec(self).map_err(|error| {
-            Error::new(Code::InvalidArgument, format!("The data can't be written as JSON: {error}; send plain values."))
+            Error::new(
+                Code::InvalidArgument,
+                format!("The data can't be written as JSON: {error}; send values that JSON supports."),
+            )
         })?;
         Ok(Data(Form::Json(text)))
     }

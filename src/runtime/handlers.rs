@@ -230,7 +230,8 @@ impl Future for Guarded {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context)));
         polled.unwrap_or_else(|_| {
-            let error = Error::new(Code::HandlerThrew, "The handler has panicked; see what it wrote to stderr.");
+            let error =
+                Error::new(Code::HandlerThrew, "The handler panicked; read the message that it printed to stderr.");
             Poll::Ready(Err(error.into()))
         })
     }

@@ -275,7 +275,7 @@ impl ServerBuilder {
 
 fn at_least_one(option: &str, value: usize) -> Result<usize, Error> {
     if value == 0 {
-        return Err(invalid(format!("{option} has to be 1 or more, not 0: nothing would work with less.")));
+        return Err(invalid(format!("{option} must be 1 or more, not 0.")));
     }
     Ok(value)
 }
@@ -296,16 +296,14 @@ fn checked_name(name: String) -> Result<String, Error> {
 
 fn checked_handshake_timeout(timeout: Duration) -> Result<Duration, Error> {
     if timeout < Duration::from_millis(1) {
-        return Err(invalid(format!(
-            "handshake_timeout has to be a millisecond or more, not {timeout:?}: nothing would work with less."
-        )));
+        return Err(invalid(format!("handshake_timeout must be a millisecond or more, not {timeout:?}.")));
     }
     Ok(timeout.min(YEAR))
 }
 
 fn checked_mode(mode: u32) -> Result<u32, Error> {
     if mode > 0o777 {
-        return Err(invalid(format!("The mode has to be a file mode up to 0o777, not {mode:#o}.")));
+        return Err(invalid(format!("mode must be a file mode from 0 to 0o777, not {mode:#o}.")));
     }
     Ok(mode)
 }
@@ -316,5 +314,5 @@ fn invalid(message: String) -> Error {
 
 /// What fails because of [`Client::close`] or [`Server::close`].
 pub(super) fn closed() -> Error {
-    Error::new(Code::Closed, "Closed before this was done; connect anew and repeat it.")
+    Error::new(Code::Closed, "This was closed before the call was done; start or connect again, and repeat the call.")
 }

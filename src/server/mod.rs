@@ -224,7 +224,7 @@ impl Server {
         if self.is_started() || self.is_closing() {
             return Err(Error::new(
                 Code::AlreadyStarted,
-                "The server is started already; close() it and wait before starting it anew.",
+                "The server is already started; call close() and wait for it before you start it again.",
             ));
         }
         self.id = message::random_hex();
