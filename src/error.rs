@@ -292,6 +292,11 @@ pub(crate) fn queue_full(limit: usize) -> Error {
     )
 }
 
+/// The client or the server was closed before.
+pub(crate) fn closed() -> Error {
+    Error::new(Code::Closed, "This was closed before the call was done; start or connect again, and repeat the call.")
+}
+
 /// The time of a delivery is over.
 pub(crate) fn timed_out() -> Error {
     Error::new(Code::Timeout, "No answer came in time; allow more time, or check why the answer takes so long.")

@@ -1,23 +1,20 @@
 //! A client on tokio.
 
-use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
 use serde::Deserialize;
-use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::data::{Content, Data};
-use super::driver::Driver;
-use super::handlers::{self, Calls, Handler, HandlerError, Handlers};
+use super::handlers::{self, Handler, HandlerError};
+use super::instance::Instance;
 use super::message::Message;
-use super::options::{ClientBuilder, closed};
+use super::pending::{ClientRecorder, Pending, Status};
 use crate::client::{self, Outgoing};
 use crate::error::{self, Error};
-use crate::machine::{Event, Events, Payload};
+use crate::machine::Payload;
 use crate::protocol::frame::Kind;
 
 /// A client, shared by its clones. It connects again whenever its server comes back, and keeps what is sent
@@ -47,10 +44,9 @@ pub struct Client {
 }
 
 struct Shared {
-    driver: Driver<client::Client>,
-    waiting: Arc<Mutex<Waiting>>,
+    instance: Instance<client::Client>,
+    pending: Pending,
     status: watch::Receiver<Status>,
-    handlers: Handlers,
     name: String,
 }
 
@@ -64,49 +60,20 @@ pub struct Discovered {
     pub command_handlers: Vec<String>,
 }
 
-/// Who waits for what. It is only locked while the driver is, or for itself.
-#[derive(Default)]
-struct Waiting {
-    /// One-way messages, in the order in which they were sent.
-    promises: VecDeque<oneshot::Sender<Result<(), Error>>>,
-    deliveries: FxHashMap<u64, oneshot::Sender<Result<Data, Error>>>,
-    deliveries_so_far: u64,
-}
-
-#[derive(Clone, Debug)]
-enum Status {
-    Connecting,
-    Connected,
-    Ended(Error),
-}
-
 impl Client {
-    /// The options of a client, to be filled in.
-    pub fn builder() -> ClientBuilder {
-        ClientBuilder::default()
-    }
-
     pub(super) fn start(
         options: client::Options,
         mode: u32,
         handlers: Vec<(String, Handler)>,
     ) -> Result<Client, Error> {
-        let runtime = Handle::current();
-        let mut machine = client::Client::new(options);
+        let machine = client::Client::new(options);
         let name = machine.name().to_owned();
-        let kept = Handlers::default();
-        for (command, handler) in handlers {
-            machine.commands().add(std::slice::from_ref(&command))?;
-            kept.add(&command, handler);
-        }
-        let (calls, receiver) = Calls::new();
-        let waiting = Arc::<Mutex<Waiting>>::default();
+        let pending = Pending::default();
         let (sender, status) = watch::channel(Status::Connecting);
-        let recorder = Recorder { calls, waiting: waiting.clone(), status: sender };
-        let driver = Driver::new(machine, mode, runtime.clone(), Box::new(recorder));
-        receiver.start(&runtime, &driver, kept.clone());
-        driver.step(|io, _, _| io.machine.connect())?;
-        Ok(Client { shared: Arc::new(Shared { driver, waiting, status, handlers: kept, name }) })
+        let recorder = |calls| ClientRecorder { calls, pending: pending.clone(), status: sender };
+        let instance = Instance::new(machine, mode, handlers, recorder)?;
+        instance.driver.step(|io, _, _| io.machine.connect())?;
+        Ok(Client { shared: Arc::new(Shared { instance, pending, status, name }) })
     }
 
     /// Waits until it is connected, however long that takes.
@@ -121,24 +88,24 @@ impl Client {
         match status.as_deref() {
             Ok(Status::Ended(error)) => Err(error.clone()),
             Ok(_) => Ok(()),
-            Err(_) => Err(closed()),
+            Err(_) => Err(error::closed()),
         }
     }
 
     /// Whether the connection stands.
     pub fn is_connected(&self) -> bool {
-        self.shared.driver.with(|io, _, _| io.machine.is_connected())
+        self.shared.instance.driver.with(|io, _, _| io.machine.is_connected())
     }
 
     /// What keeps it from being connected, as far as it has noticed; `None` once it is.
     pub fn waits_for(&self) -> Option<Error> {
-        self.shared.driver.with(|io, _, _| io.machine.waits_for().cloned())
+        self.shared.instance.driver.with(|io, _, _| io.machine.waits_for().cloned())
     }
 
     /// What waits to be sent, acknowledged or answered: how many messages, and their size in bytes. See
-    /// [`ClientBuilder::queue_limit`].
+    /// [`ClientBuilder::queue_limit`](crate::ClientBuilder::queue_limit).
     pub fn queued(&self) -> (usize, usize) {
-        self.shared.driver.with(|io, _, _| io.machine.queued())
+        self.shared.instance.driver.with(|io, _, _| io.machine.queued())
     }
 
     /// Its name.
@@ -146,7 +113,7 @@ impl Client {
         &self.shared.name
     }
 
-    /// Adds a handler for a command, as [`ClientBuilder::handler`] does. A handler that holds a clone of the
+    /// Adds a handler for a command, as [`ClientBuilder::handler`](crate::ClientBuilder::handler) does. A handler that holds a clone of the
     /// client keeps it until it is closed.
     ///
     /// # Errors
@@ -159,13 +126,7 @@ impl Client {
         T: Content,
         E: Into<HandlerError>,
     {
-        let handler = handlers::handler(function);
-        self.shared.driver.with(|io, _, _| {
-            io.machine.commands().add(&[command.to_owned()])?;
-            // What is refused is dropped when nothing is locked: it is the application's.
-            self.shared.handlers.add(command, handler.clone());
-            Ok(())
-        })
+        self.shared.instance.add_handler(command, &handlers::handler(function))
     }
 
     /// Sends a message to the server, and waits until it has been received.
@@ -247,7 +208,7 @@ impl Client {
     }
 
     /// Leaves. While the connection stands it first waits, for as long as
-    /// [`close_timeout`](ClientBuilder::close_timeout) says, for what is under way; whatever is left after that
+    /// [`close_timeout`](crate::ClientBuilder::close_timeout) says, for what is under way; whatever is left after that
     /// fails with [`Code::Closed`](crate::Code::Closed).
     ///
     /// # Errors
@@ -255,19 +216,19 @@ impl Client {
     pub async fn close(&self) -> Result<(), Error> {
         let mut status = self.shared.status.clone();
         if !matches!(*status.borrow(), Status::Ended(_)) {
-            self.shared.driver.step(|io, now, events| io.machine.close(now, events));
+            self.shared.instance.driver.step(|io, now, events| io.machine.close(now, events));
             // The sender goes with the driver, which this has.
             let _ = status.wait_for(|status| matches!(status, Status::Ended(_))).await;
         }
-        self.shared.handlers.clear();
+        self.shared.instance.drop_handlers();
         Ok(())
     }
 
     async fn one_way(&self, kind: Kind, name: &str, command: &str, data: impl Content) -> Result<(), Error> {
         let data = data.to_data()?;
-        let (sender, receiver) = oneshot::channel();
-        self.push(kind, name, command, &data, (0, None), |waiting| waiting.promises.push_back(sender))?;
-        receiver.await.unwrap_or_else(|_| Err(closed()))
+        let outgoing = Outgoing { kind, name, command, payload: data.payload(), request: 0 };
+        let receiver = self.push(&outgoing, None, Pending::add_message)?;
+        receiver.await.unwrap_or_else(|_| Err(error::closed()))
     }
 
     async fn request(
@@ -279,133 +240,51 @@ impl Client {
         limit: Option<Duration>,
     ) -> Result<Data, Error> {
         let data = data.to_data()?;
-        let request = {
-            let mut waiting = self.shared.waiting();
-            waiting.deliveries_so_far += 1;
-            waiting.deliveries_so_far
-        };
-        let (sender, receiver) = oneshot::channel();
-        self.push(kind, name, command, &data, (request, limit), |waiting| {
-            waiting.deliveries.insert(request, sender);
-        })?;
-        let question = Question { shared: &self.shared, request };
-        let answer = receiver.await.unwrap_or_else(|_| Err(closed()));
-        std::mem::forget(question);
+        let request = self.shared.pending.next_request();
+        let payload = if kind == Kind::Discover { Payload::Json(b"") } else { data.payload() };
+        let outgoing = Outgoing { kind, name, command, payload, request };
+        let receiver = self.push(&outgoing, limit, |pending| pending.add_delivery(request))?;
+        let withdrawn = WithdrawnOnDrop { shared: &self.shared, request };
+        let answer = receiver.await.unwrap_or_else(|_| Err(error::closed()));
+        std::mem::forget(withdrawn);
         answer
     }
 
     /// Queues a message, and notes who waits for it before it can be settled.
-    fn push(
+    fn push<T>(
         &self,
-        kind: Kind,
-        name: &str,
-        command: &str,
-        data: &Data,
-        (request, limit): (u64, Option<Duration>),
-        note: impl FnOnce(&mut Waiting),
-    ) -> Result<(), Error> {
-        let payload = if kind == Kind::Discover { Payload::Json(b"") } else { data.payload() };
-        self.shared.driver.step(|io, now, _| {
+        outgoing: &Outgoing<'_>,
+        limit: Option<Duration>,
+        note: impl FnOnce(&Pending) -> T,
+    ) -> Result<T, Error> {
+        self.shared.instance.driver.step(|io, now, _| {
             if !io.machine.is_started() {
-                return Err(closed());
+                return Err(error::closed());
             }
-            io.machine.push(&Outgoing { kind, name, command, payload, request })?;
+            io.machine.push(outgoing)?;
             if let Some(end) = limit.and_then(|limit| now.checked_add(limit)) {
-                io.machine.limit_time(request, end);
+                io.machine.limit_time(outgoing.request, end);
             }
-            note(&mut self.shared.waiting());
-            Ok(())
+            Ok(note(&self.shared.pending))
         })
+    }
+}
+
+/// A delivery that is withdrawn when its future is dropped before the answer has come.
+struct WithdrawnOnDrop<'a> {
+    shared: &'a Shared,
+    request: u64,
+}
+
+impl Drop for WithdrawnOnDrop<'_> {
+    fn drop(&mut self) {
+        self.shared.instance.driver.step(|io, _, _| io.machine.cancel(self.request));
+        self.shared.pending.end_delivery(self.request, Err(error::closed()));
     }
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("name", &self.shared.name).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A delivery that is withdrawn when nobody waits for it any more.
-struct Question<'a> {
-    shared: &'a Shared,
-    request: u64,
-}
-
-impl Drop for Question<'_> {
-    fn drop(&mut self) {
-        self.shared.driver.step(|io, _, _| io.machine.cancel(self.request));
-        self.shared.waiting().deliveries.remove(&self.request);
-    }
-}
-
-/// Settles what is waited for.
-struct Recorder {
-    calls: Calls,
-    waiting: Arc<Mutex<Waiting>>,
-    status: watch::Sender<Status>,
-}
-
-impl Recorder {
-    /// Nothing that is still waited for will come.
-    fn end(&self, error: &Error) {
-        let waiting = std::mem::take(&mut *self.waiting());
-        // Whoever does not wait any longer needs no answer.
-        waiting.promises.into_iter().for_each(|promise| drop(promise.send(Err(error.clone()))));
-        waiting.deliveries.into_values().for_each(|delivery| drop(delivery.send(Err(error.clone()))));
-        self.status.send_replace(Status::Ended(error.clone()));
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Events for Recorder {
-    fn event(&mut self, event: Event<'_>) {
-        match event {
-            Event::Message(incoming) => self.calls.add(&incoming),
-            Event::Answer { request, outcome } => {
-                if let Some(delivery) = self.waiting().deliveries.remove(&request) {
-                    let answer = match outcome {
-                        Ok(payload) => Ok(payload.into()),
-                        Err(failure) => Err(Error::from_json(failure.content())),
-                    };
-                    drop(delivery.send(answer));
-                }
-            }
-            Event::TimedOut { request } => {
-                if let Some(delivery) = self.waiting().deliveries.remove(&request) {
-                    drop(delivery.send(Err(error::timed_out())));
-                }
-            }
-            Event::Settled { count } => {
-                let mut waiting = self.waiting();
-                let count = usize::try_from(count).unwrap_or(usize::MAX).min(waiting.promises.len());
-                waiting.promises.drain(..count).for_each(|promise| drop(promise.send(Ok(()))));
-            }
-            Event::Rejected { error } => {
-                if let Some(promise) = self.waiting().promises.pop_front() {
-                    drop(promise.send(Err(error)));
-                }
-            }
-            Event::Connected { .. } => drop(self.status.send_replace(Status::Connected)),
-            Event::Disconnected => drop(self.status.send_replace(Status::Connecting)),
-            Event::Refused { error } => self.end(&error),
-            Event::Closed => self.end(&closed()),
-            Event::SessionConnected { .. }
-            | Event::SessionDisconnected { .. }
-            | Event::SessionEnded { .. }
-            | Event::Dropped { .. }
-            | Event::Relistened
-            | Event::Displaced
-            | Event::Waiting { .. }
-            | Event::Drained { .. } => {}
-        }
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::data::{Content, Data};
 use super::driver::{Driver, WeakDriver};
 use super::message::Message;
+use crate::commands::Commands;
 use crate::error::{Code, Error, Failure};
 use crate::link::Receipt;
 use crate::machine::{CommandId, Incoming, Machine, Payload, SessionId};
@@ -51,20 +52,31 @@ struct Call {
     data: Data,
 }
 
-/// A machine that can be told the results of handlers.
-pub(super) trait Answers: Machine + Send + 'static {
+/// A machine whose messages go to handlers.
+pub(super) trait HasHandlers: Machine + Send + 'static {
+    /// See [`client::Client::commands`] and [`server::Server::commands`].
+    fn commands(&mut self) -> &mut Commands;
+
     /// See [`client::Client::respond`] and [`server::Server::respond`].
-    fn answer(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>);
+    fn respond(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>);
 }
 
-impl Answers for client::Client {
-    fn answer(&mut self, _: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+impl HasHandlers for client::Client {
+    fn commands(&mut self) -> &mut Commands {
+        self.commands()
+    }
+
+    fn respond(&mut self, _: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         self.respond(request, outcome);
     }
 }
 
-impl Answers for server::Server {
-    fn answer(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+impl HasHandlers for server::Server {
+    fn commands(&mut self) -> &mut Commands {
+        self.commands()
+    }
+
+    fn respond(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         self.respond(session, request, outcome);
     }
 }
@@ -88,9 +100,14 @@ where
 }
 
 impl Handlers {
-    /// Adds one for a command that the machine has just been given.
-    pub(super) fn add(&self, command: &str, handler: Handler) {
-        self.lock().push((command.into(), handler));
+    /// Adds one to the machine's commands.
+    ///
+    /// # Errors
+    /// [`Code::HandlerExists`], [`Code::RestrictedCommand`].
+    pub(super) fn add<M: HasHandlers>(&self, machine: &mut M, command: &str, handler: &Handler) -> Result<(), Error> {
+        machine.commands().add(&[command.to_owned()])?;
+        self.lock().push((command.into(), Arc::clone(handler)));
+        Ok(())
     }
 
     /// Forgets all of them, and what they hold.
@@ -133,12 +150,16 @@ impl Calls {
 
 impl Receiver {
     /// Calls the handlers, until the driver is gone.
-    pub(super) fn start<M: Answers>(self, runtime: &Handle, driver: &Driver<M>, handlers: Handlers) {
+    pub(super) fn start<M: HasHandlers>(self, runtime: &Handle, driver: &Driver<M>, handlers: Handlers) {
         runtime.spawn(call_all(driver.downgrade(), handlers, self.0));
     }
 }
 
-async fn call_all<M: Answers>(driver: WeakDriver<M>, handlers: Handlers, mut receiver: mpsc::UnboundedReceiver<Call>) {
+async fn call_all<M: HasHandlers>(
+    driver: WeakDriver<M>,
+    handlers: Handlers,
+    mut receiver: mpsc::UnboundedReceiver<Call>,
+) {
     let mut calls = Vec::new();
     while receiver.recv_many(&mut calls, BATCH).await > 0 {
         let mut done = Vec::with_capacity(calls.len());
@@ -161,7 +182,11 @@ async fn call_all<M: Answers>(driver: WeakDriver<M>, handlers: Handlers, mut rec
 
 /// Calls a handler, and gives its result if it has one at once. Otherwise it goes on by itself, and the
 /// messages behind it do not wait.
-async fn call<M: Answers>(driver: &WeakDriver<M>, handlers: &Handlers, call: Call) -> Option<Result<Data, Vec<u8>>> {
+async fn call<M: HasHandlers>(
+    driver: &WeakDriver<M>,
+    handlers: &Handlers,
+    call: Call,
+) -> Option<Result<Data, Vec<u8>>> {
     let (command, handler) = handlers.find(call.command)?;
     let Call { session, request, from, redelivered, data, .. } = call;
     let message = Message { command: command.clone(), from, data, is_delivery: request.is_some(), redelivered };
@@ -183,12 +208,12 @@ async fn call<M: Answers>(driver: &WeakDriver<M>, handlers: &Handlers, call: Cal
     None
 }
 
-fn respond<M: Answers>(machine: &mut M, session: SessionId, request: u64, result: &Result<Data, Vec<u8>>) {
+fn respond<M: HasHandlers>(machine: &mut M, session: SessionId, request: u64, result: &Result<Data, Vec<u8>>) {
     let outcome = match result {
         Ok(data) => Ok(data.payload()),
         Err(failure) => Err(Payload::Json(failure)),
     };
-    machine.answer(session, request, outcome);
+    machine.respond(session, request, outcome);
 }
 
 /// What is answered. A failure that nobody waits for is only told.

@@ -8,20 +8,22 @@
     reason = "it has the sockets, the clock and the threads"
 )]
 
+mod builder;
 mod client;
 mod data;
 mod driver;
 mod handlers;
+mod instance;
 mod message;
-mod options;
+mod pending;
 mod registry;
 mod server;
 
+pub use builder::{ClientBuilder, ServerBuilder};
 pub use client::{Client, Discovered};
 pub use data::{Bytes, Content, Data};
 pub use driver::{Driver, WeakDriver};
 pub use handlers::HandlerError;
 pub use message::Message;
-pub use options::{ClientBuilder, ServerBuilder};
 pub use registry::TokioRegistry;
 pub use server::Server;

@@ -4,15 +4,13 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::data::Content;
-use super::driver::Driver;
-use super::handlers::{self, Calls, Handler, HandlerError, Handlers};
+use super::handlers::{self, Calls, Handler, HandlerError};
+use super::instance::Instance;
 use super::message::Message;
-use super::options::{ServerBuilder, closed};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::machine::{Event, Events};
 use crate::server;
 
@@ -49,40 +47,26 @@ pub struct Server {
 }
 
 struct Shared {
-    driver: Driver<server::Server>,
+    instance: Instance<server::Server>,
     closed: watch::Receiver<bool>,
-    handlers: Handlers,
     path: PathBuf,
 }
 
 impl Server {
-    /// The options of a server, to be filled in.
-    pub fn builder() -> ServerBuilder {
-        ServerBuilder::default()
-    }
-
     pub(super) fn start(
         options: server::Options,
         mode: u32,
         handlers: Vec<(String, Handler)>,
     ) -> Result<Server, Error> {
-        let runtime = Handle::current();
-        let mut machine = server::Server::new(options);
+        let machine = server::Server::new(options);
         let path = machine.path();
-        let kept = Handlers::default();
-        for (command, handler) in handlers {
-            machine.commands().add(std::slice::from_ref(&command))?;
-            kept.add(&command, handler);
-        }
-        let (calls, receiver) = Calls::new();
         let (sender, closed) = watch::channel(false);
-        let driver = Driver::new(machine, mode, runtime.clone(), Box::new(Recorder { calls, closed: sender }));
-        receiver.start(&runtime, &driver, kept.clone());
-        driver.step(|io, now, _| {
+        let instance = Instance::new(machine, mode, handlers, |calls| ServerRecorder { calls, closed: sender })?;
+        instance.driver.step(|io, now, _| {
             let listener = io.machine.start(now)?;
             io.listen(listener, &path).inspect_err(|_| io.machine.start_failed())
         })?;
-        Ok(Server { shared: Arc::new(Shared { driver, closed, handlers: kept, path }) })
+        Ok(Server { shared: Arc::new(Shared { instance, closed, path }) })
     }
 
     /// The path of its control socket.
@@ -92,16 +76,16 @@ impl Server {
 
     /// Whether it has not been closed.
     pub fn is_listening(&self) -> bool {
-        self.shared.driver.with(|io, _, _| io.machine.is_started())
+        self.shared.instance.driver.with(|io, _, _| io.machine.is_started())
     }
 
     /// Whether something else lies in the place of its socket, such as that of a server of ipcio 0.6.2. Then those who
     /// are connected stay, and nobody else comes. A socket that was only removed is made anew.
     pub fn is_displaced(&self) -> bool {
-        self.shared.driver.with(|io, _, _| io.is_displaced())
+        self.shared.instance.driver.with(|io, _, _| io.is_displaced())
     }
 
-    /// Adds a handler for a command, as [`ServerBuilder::handler`] does. A handler that holds a clone of the
+    /// Adds a handler for a command, as [`ServerBuilder::handler`](crate::ServerBuilder::handler) does. A handler that holds a clone of the
     /// server keeps it until it is closed.
     ///
     /// # Errors
@@ -114,13 +98,7 @@ impl Server {
         T: Content,
         E: Into<HandlerError>,
     {
-        let handler = handlers::handler(function);
-        self.shared.driver.with(|io, _, _| {
-            io.machine.commands().add(&[command.to_owned()])?;
-            // What is refused is dropped when nothing is locked: it is the application's.
-            self.shared.handlers.add(command, handler.clone());
-            Ok(())
-        })
+        self.shared.instance.add_handler(command, &handlers::handler(function))
     }
 
     /// Sends a message to the client of a name. It is kept while the client's connection is broken; a name that
@@ -154,20 +132,23 @@ impl Server {
     }
 
     /// Leaves: takes no more connections, and ends each one when its client has received what waits for it, or
-    /// after as long as [`close_timeout`](ServerBuilder::close_timeout) says.
+    /// after as long as [`close_timeout`](crate::ServerBuilder::close_timeout) says.
     ///
     /// # Errors
     /// None at present.
     pub async fn close(&self) -> Result<(), Error> {
-        self.shared.driver.step(|io, now, events| io.machine.close(now, events));
+        self.shared.instance.driver.step(|io, now, events| io.machine.close(now, events));
         // The sender goes with the driver, which this has.
         let _ = self.shared.closed.clone().wait_for(|&closed| closed).await;
-        self.shared.handlers.clear();
+        self.shared.instance.drop_handlers();
         Ok(())
     }
 
     fn step(&self, f: impl FnOnce(&mut server::Server) -> Result<(), Error>) -> Result<(), Error> {
-        self.shared.driver.step(|io, _, _| if io.machine.is_started() { f(&mut io.machine) } else { Err(closed()) })
+        self.shared
+            .instance
+            .driver
+            .step(|io, _, _| if io.machine.is_started() { f(&mut io.machine) } else { Err(error::closed()) })
     }
 }
 
@@ -178,12 +159,12 @@ impl std::fmt::Debug for Server {
 }
 
 /// Passes on what has to be done.
-struct Recorder {
+struct ServerRecorder {
     calls: Calls,
     closed: watch::Sender<bool>,
 }
 
-impl Events for Recorder {
+impl Events for ServerRecorder {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Message(incoming) => self.calls.add(&incoming),

@@ -1,0 +1,112 @@
+//! The options of a client and of a server, with the same defaults as in JavaScript.
+
+mod client;
+mod server;
+
+pub use client::ClientBuilder;
+pub use server::ServerBuilder;
+
+use std::time::Duration;
+
+use super::handlers::Handler;
+use crate::domain;
+use crate::error::{Code, Error};
+use crate::trust::{Others, Trust};
+
+/// The mode of a socket's file: nobody but its owner.
+const MODE: u32 = 0o600;
+
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// Stands for "without end": later times overflow on some systems.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The options that both have.
+struct Common {
+    domain: String,
+    users: Others,
+    max_message_size: usize,
+    close_timeout: Duration,
+    handlers: Vec<(String, Handler)>,
+}
+
+impl Default for Common {
+    fn default() -> Common {
+        Common {
+            domain: domain::DEFAULT.to_owned(),
+            users: Others::These(Vec::new()),
+            max_message_size: 256 * MEBIBYTE,
+            close_timeout: Duration::from_secs(5),
+            handlers: Vec::new(),
+        }
+    }
+}
+
+impl Common {
+    fn trust(&mut self) -> Trust {
+        let others = std::mem::replace(&mut self.users, Others::Any);
+        Trust { own: rustix::process::geteuid().as_raw(), others }
+    }
+}
+
+/// The methods that set them.
+macro_rules! common_options {
+    () => {
+        /// The domain, `default` if it is not given.
+        pub fn domain(mut self, domain: impl Into<String>) -> Self {
+            self.common.domain = domain.into();
+            self
+        }
+
+        /// Users, beside one's own and root, whose processes may be the other side.
+        pub fn allow_users(mut self, users: impl IntoIterator<Item = u32>) -> Self {
+            self.common.users = Others::These(users.into_iter().collect());
+            self
+        }
+
+        /// Lets every user's processes be the other side.
+        pub fn allow_any_user(mut self) -> Self {
+            self.common.users = Others::Any;
+            self
+        }
+
+        /// The largest message, in bytes; 256 MiB if it is not given.
+        pub fn max_message_size(mut self, bytes: usize) -> Self {
+            self.common.max_message_size = bytes;
+            self
+        }
+
+        /// How long closing waits for what is under way; 5 seconds if it is not given.
+        pub fn close_timeout(mut self, timeout: Duration) -> Self {
+            self.common.close_timeout = timeout;
+            self
+        }
+
+        /// Calls an async function for each message with this command. What it returns answers a delivery,
+        /// and so does an error. Handlers are called in the order of the messages, and run side by side from
+        /// where they first wait.
+        pub fn handler<F, R, T, E>(mut self, command: impl Into<String>, function: F) -> Self
+        where
+            F: Fn(Message) -> R + Send + Sync + 'static,
+            R: Future<Output = Result<T, E>> + Send + 'static,
+            T: Content,
+            E: Into<HandlerError>,
+        {
+            self.common.handlers.push((command.into(), handlers::handler(function)));
+            self
+        }
+    };
+}
+
+use common_options;
+
+fn at_least_one(option: &str, value: usize) -> Result<usize, Error> {
+    if value == 0 {
+        return Err(invalid(format!("{option} must be 1 or more, not 0.")));
+    }
+    Ok(value)
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Code::InvalidArgument, message)
+}

@@ -1,0 +1,132 @@
+//! What the callers of a client wait for, and the events that end their waiting.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::FxHashMap;
+use tokio::sync::{oneshot, watch};
+
+use super::data::Data;
+use super::handlers::Calls;
+use crate::error::{self, Error};
+use crate::machine::{Event, Events};
+
+/// What the callers of a client wait for. Its clones share it. It is only locked while the driver is, or for itself.
+#[derive(Clone, Default)]
+pub(super) struct Pending(Arc<Mutex<Waiters>>);
+
+#[derive(Default)]
+struct Waiters {
+    /// Of one-way messages, in the order in which they were sent.
+    messages: VecDeque<oneshot::Sender<Result<(), Error>>>,
+    /// Of deliveries, by their numbers.
+    deliveries: FxHashMap<u64, oneshot::Sender<Result<Data, Error>>>,
+    deliveries_so_far: u64,
+}
+
+/// Whether a client is connected.
+#[derive(Clone, Debug)]
+pub(super) enum Status {
+    Connecting,
+    Connected,
+    Ended(Error),
+}
+
+impl Pending {
+    /// The number of the next delivery.
+    pub(super) fn next_request(&self) -> u64 {
+        let mut waiters = self.lock();
+        waiters.deliveries_so_far += 1;
+        waiters.deliveries_so_far
+    }
+
+    /// What the sender of a one-way message waits for. To be called in the order in which the messages are sent.
+    pub(super) fn add_message(&self) -> oneshot::Receiver<Result<(), Error>> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().messages.push_back(sender);
+        receiver
+    }
+
+    /// What the sender of the delivery of this number waits for.
+    pub(super) fn add_delivery(&self, request: u64) -> oneshot::Receiver<Result<Data, Error>> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().deliveries.insert(request, sender);
+        receiver
+    }
+
+    /// Ends the waiting for a delivery; without effect if it has ended before. Who has stopped waiting is told nothing.
+    pub(super) fn end_delivery(&self, request: u64, answer: Result<Data, Error>) {
+        if let Some(waiter) = self.lock().deliveries.remove(&request) {
+            drop(waiter.send(answer));
+        }
+    }
+
+    /// The next `count` one-way messages have been received.
+    fn received(&self, count: u64) {
+        let mut waiters = self.lock();
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(waiters.messages.len());
+        waiters.messages.drain(..count).for_each(|waiter| drop(waiter.send(Ok(()))));
+    }
+
+    /// The next one-way message will not be sent.
+    fn rejected(&self, error: Error) {
+        if let Some(waiter) = self.lock().messages.pop_front() {
+            drop(waiter.send(Err(error)));
+        }
+    }
+
+    /// Nothing that is still waited for will come.
+    fn end(&self, error: &Error) {
+        let waiters = std::mem::take(&mut *self.lock());
+        waiters.messages.into_iter().for_each(|waiter| drop(waiter.send(Err(error.clone()))));
+        waiters.deliveries.into_values().for_each(|waiter| drop(waiter.send(Err(error.clone()))));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the events of a client.
+pub(super) struct ClientRecorder {
+    pub(super) calls: Calls,
+    pub(super) pending: Pending,
+    pub(super) status: watch::Sender<Status>,
+}
+
+impl ClientRecorder {
+    fn end(&self, error: Error) {
+        self.pending.end(&error);
+        self.status.send_replace(Status::Ended(error));
+    }
+}
+
+impl Events for ClientRecorder {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Message(incoming) => self.calls.add(&incoming),
+            Event::Answer { request, outcome } => {
+                let answer = match outcome {
+                    Ok(payload) => Ok(payload.into()),
+                    Err(failure) => Err(Error::from_json(failure.content())),
+                };
+                self.pending.end_delivery(request, answer);
+            }
+            Event::TimedOut { request } => self.pending.end_delivery(request, Err(error::timed_out())),
+            Event::Settled { count } => self.pending.received(count),
+            Event::Rejected { error } => self.pending.rejected(error),
+            Event::Connected { .. } => drop(self.status.send_replace(Status::Connected)),
+            Event::Disconnected => drop(self.status.send_replace(Status::Connecting)),
+            Event::Refused { error } => self.end(error),
+            Event::Closed => self.end(error::closed()),
+            Event::SessionConnected { .. }
+            | Event::SessionDisconnected { .. }
+            | Event::SessionEnded { .. }
+            | Event::Dropped { .. }
+            | Event::Relistened
+            | Event::Displaced
+            | Event::Waiting { .. }
+            | Event::Drained { .. } => {}
+        }
+    }
+}
