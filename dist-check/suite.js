@@ -8,7 +8,10 @@ const path = require('node:path')
 const { root } = require('../lib/binary.js')
 
 /** What the tests need beside the binary. */
-const FILES = ['index.js', 'index.d.ts', 'package.json', 'lib', '__test__', 'docs', 'examples']
+const FILES = [
+  ...['index.js', 'index.d.ts', 'package.json', 'lib', '__test__', 'docs', 'examples', 'bench/README.md'],
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
+]
 
 /** How long a run of the suite may take, in milliseconds: emulators are slow. */
 const LONGEST = 1_800_000

@@ -10,8 +10,8 @@ const { within } = require('./deadline.js')
 const FIXTURES = path.join(__dirname, '..', 'fixtures')
 
 /**
- * A process that runs a fixture; `through` is a command that starts it, such as `unshare`. Lines that begin with `@` are reports: a word and JSON text, as
- * `fixtures/report.js` writes them.
+ * A process that runs a fixture, or another program by its absolute path; `through` is a command that starts it, such as
+ * `unshare`. Lines that begin with `@` are reports: a word and JSON text, as `fixtures/report.js` writes them.
  */
 class Child {
   #reports = new Map()
@@ -22,7 +22,7 @@ class Child {
     this.fixture = fixture
     this.stdout = ''
     this.stderr = ''
-    const [command, ...rest] = [...through, process.execPath, ...node, path.join(FIXTURES, fixture)]
+    const [command, ...rest] = [...through, process.execPath, ...node, path.resolve(FIXTURES, fixture)]
     this.process = spawn(command, [...rest, ...args.map(String)], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
