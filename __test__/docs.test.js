@@ -12,7 +12,7 @@ const { Domain } = require('./support/domain.js')
 
 const root = path.join(__dirname, '..')
 const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'bench/README.md'],
   ...fs.readdirSync(path.join(root, 'docs')).map(file => path.join('docs', file)),
 ].filter(page => page.endsWith('.md'))
 

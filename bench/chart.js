@@ -6,10 +6,10 @@ const { line, picture, round, text } = require('./svg')
 // The picture of the README: for each kind of traffic a bar for every peer that carries it, as long
 // as its median, with the lowest and highest round.
 const PANELS = [
-  { traffic: 'roundtrip', key: 'p50', name: 'Request and answer', unit: 'µs', note: 'less is better' },
-  { traffic: 'send', key: 'rate', name: 'One-way messages', unit: 'a second' },
-  { traffic: 'flight', key: 'rate', name: 'Requests, 1,000 in flight', unit: 'a second' },
-  { traffic: 'broadcast', key: 'rate', name: 'Broadcast to 100 clients', unit: 'delivered a second' },
+  { traffic: 'roundtrip', key: 'p50', name: 'Round trip', unit: 'µs', note: 'lower is better' },
+  { traffic: 'send', key: 'rate', name: 'One-way messages', unit: 'per second' },
+  { traffic: 'flight', key: 'rate', name: 'Requests, 1,000 in flight', unit: 'per second' },
+  { traffic: 'broadcast', key: 'rate', name: 'Broadcast to 100 clients', unit: 'delivered per second' },
   { traffic: 'json-1k', key: 'bytes', name: 'Requests with 1 KB of JSON', unit: 'MB/s' },
   { traffic: 'bytes-1m', key: 'bytes', name: 'Requests with a Buffer of 1 MB', unit: 'MB/s' },
 ]
@@ -30,7 +30,7 @@ function bars(results) {
   )
   if (panels.length === 0) return ''
   const width = (WIDTH - GAP * (COLUMNS - 1)) / COLUMNS
-  const content = [text(0, 18, 'ipcio beside what else there is', 'title')]
+  const content = [text(0, 18, 'ipcio compared with other libraries', 'title')]
   let y = TOP
   for (let i = 0; i < panels.length; i += COLUMNS) {
     const line = panels.slice(i, i + COLUMNS)
@@ -52,7 +52,7 @@ function rowsOf({ traffic, key }, { traffic: tables, peers }) {
     .map(([name, row]) => ({ ...peers[name], ...row.figures[key] }))
 }
 
-function draw({ name, unit, note = 'more is better', rows }, left, top, width) {
+function draw({ name, unit, note = 'higher is better', rows }, left, top, width) {
   const room = width - LABELS - FIGURES
   const scale = room / Math.max(...rows.map(row => row.high ?? 0))
   const start = left + LABELS
@@ -79,7 +79,7 @@ function bar({ kind, label, median, low, high }, start, y, scale) {
 
 function caption({ machine, run }) {
   const places =
-    run.pinned && run.places.free > 1 ? 'each end on a CPU of its own' : 'not on CPUs of their own'
+    run.pinned && run.places.free > 1 ? 'each process on its own CPU' : 'processes not on CPUs of their own'
   const rounds = run.rounds > 1 ? `median and range of ${run.rounds} rounds` : 'one round'
   return `${machine.cpu}${machine.virtual ? ' (virtual)' : ''}, Node ${machine.node}, ${machine.date.slice(0, 10)}; a Unix socket, ${places}; ${rounds}`
 }

@@ -21,7 +21,7 @@ function plots(results) {
   if (tables.length === 0) return ''
   const width = (WIDTH - GAP * (tables.length - 1)) / tables.length
   const peers = [...new Set(tables.flatMap(table => Object.keys(table.peers)))]
-  const content = [text(0, 18, 'What it costs as there is more of it', 'title')]
+  const content = [text(0, 18, 'Costs under growing load', 'title')]
   let x = 0
   for (const peer of peers) {
     const { label } = results.peers[peer]
@@ -34,7 +34,7 @@ function plots(results) {
   })
   const bottom = TOP + HEIGHT + 60
   content.push(text(0, bottom, caption(results)))
-  const description = 'Costs by messages sent at once, by clients connected, by handlers'
+  const description = 'Costs by number of messages sent at once, of connected clients and of handlers'
   return picture(WIDTH, bottom + 12, description, content)
 }
 

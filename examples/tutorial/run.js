@@ -1,7 +1,7 @@
 'use strict'
 
 /**
- * Runs the tutorial's two programs and shows what each of them says. The client goes first, to show
+ * `npm start`: runs the two programs of the tutorial and shows what each of them prints. The client starts first, to show
  * that it waits for its server.
  */
 
@@ -13,23 +13,23 @@ const { setTimeout: sleep } = require('node:timers/promises')
 
 const HEAD_START_MS = 500
 const TIME_LIMIT_MS = 30_000
-const COLOURS = { client: '\x1b[32m', server: '\x1b[36m', off: '\x1b[0m' }
+const COLORS = { client: '\x1b[32m', server: '\x1b[36m', off: '\x1b[0m' }
 
-// A domain of its own, so that two runs at once do not meet.
+// Each run has its own domain, so that two runs at the same time do not mix.
 const env = { ...process.env, TUTORIAL_DOMAIN: `greenhouse-${process.pid}` }
 
 async function main() {
-  console.log('Two processes, a client and a server, talk through ipcio. The client starts first.\n')
+  console.log('A client and a server, two processes, communicate through ipcio. The client starts first.\n')
   const client = start('client')
   await sleep(HEAD_START_MS)
   const server = start('server')
 
   const limit = setTimeout(() => {
-    console.error(`The tutorial should be over by now, after ${TIME_LIMIT_MS / 1000} s: please report this.`)
+    console.error(`The tutorial did not end within ${TIME_LIMIT_MS / 1000} s. Please report this.`)
     client.process.kill('SIGKILL')
     server.process.kill('SIGKILL')
   }, TIME_LIMIT_MS)
-  // Without its server the client would wait for ever.
+  // Without the server, the client would wait forever.
   server.succeeded.then(succeeded => succeeded || client.process.kill())
 
   const results = [await client.succeeded]
@@ -38,22 +38,22 @@ async function main() {
   clearTimeout(limit)
 
   if (results.includes(false)) process.exitCode = 1
-  else console.log('\nRead on in examples/tutorial/client.js and examples/tutorial/server.js.')
+  else console.log('\nRead examples/tutorial/client.js and examples/tutorial/server.js to see how it works.')
 }
 
-/** Starts one of the programs, each line that it prints marked with its name. */
+/** Starts one of the programs, and prefixes each line that it prints with its name. */
 function start(name) {
   const child = spawn(process.execPath, [path.join(__dirname, `${name}.js`)], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const mark = inColour(name)
-  readline.createInterface({ input: child.stdout }).on('line', line => console.log(`${mark} | ${line}`))
+  const prefix = inColor(name)
+  readline.createInterface({ input: child.stdout }).on('line', line => console.log(`${prefix} | ${line}`))
   return { process: child, succeeded: once(child, 'close').then(([code]) => code === 0) }
 }
 
-function inColour(name) {
-  return process.stdout.isTTY && !process.env.NO_COLOR ? `${COLOURS[name]}${name}${COLOURS.off}` : name
+function inColor(name) {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? `${COLORS[name]}${name}${COLORS.off}` : name
 }
 
 main()
