@@ -57,6 +57,10 @@ impl Server {
         self.discovered = None;
         session.blocked = false;
         session.link.outbox.shrink();
+        session.waited = 0;
+        if session.is_slow(self.options.slow_consumer_limit) {
+            self.overflowing.add(id);
+        }
         let (texts, limit, allowed) = (session.texts(), session.limit, self.options.slow_consumer_limit);
         self.away.add(id, Traits { texts, limit, allowed }, &session.link.outbox, now);
         self.timers.set(absent, Timer::Absent(id));
@@ -122,23 +126,5 @@ impl Server {
         let bytes = session.link.outbox.size() + missed.1;
         events.event(Event::SessionEnded { session: id, name: &session.name, messages, bytes });
         Some(session)
-    }
-
-    /// Drops the clients for which too much waits, each by itself or those that are away together.
-    pub(super) fn drop_slow_consumers(&mut self, now: Instant, events: &mut dyn Events) {
-        while let Some(id) = self.overflowing.pop_first() {
-            if let Some(session) = self.sessions.get(&id) {
-                narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
-                self.end_session(id, now, events);
-            }
-        }
-        while let Some(id) = self.away.overflowing() {
-            self.end_session(id, now, events);
-        }
-        while self.away.size() > self.options.away_limit
-            && let Some(id) = self.away.largest(now)
-        {
-            self.end_session(id, now, events);
-        }
     }
 }

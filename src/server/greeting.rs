@@ -114,6 +114,7 @@ impl Server {
         self.session_connected(id, events);
         self.unpark(id);
         self.hand_over(id);
+        self.begins_to_read(id);
         Some(connection)
     }
 
@@ -234,6 +235,7 @@ impl Server {
                 holding,
                 limit,
                 wire,
+                waited: 0,
                 blocked: false,
                 reports: false,
                 refusing: false,
@@ -246,6 +248,7 @@ impl Server {
                 self.unpark(id);
             }
             self.hand_over(id);
+            self.begins_to_read(id);
         }
     }
 
@@ -299,6 +302,7 @@ impl Server {
         self.dirty.add(connection);
         self.session_connected(id, events);
         self.hand_over(id);
+        self.begins_to_read(id);
     }
 
     /// Tells a connection why it can't stay.

@@ -15,7 +15,18 @@ use crate::protocol::{Partial, ProtocolError};
 const KEPT: usize = 1024 * 1024;
 
 impl Server {
-    pub(super) fn read(
+    /// Deals with bytes that a connection has read.
+    pub(super) fn hear(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
+        match self.read(connection, bytes, now, events) {
+            Ok(()) => {
+                let part = self.partial(connection);
+                self.unfinished.note(connection, (bytes.len(), part), now, &mut self.actions);
+            }
+            Err(error) => self.fail(connection, &error, now, events),
+        }
+    }
+
+    fn read(
         &mut self,
         connection: ConnectionId,
         mut bytes: &[u8],
@@ -78,8 +89,12 @@ impl Server {
     ) -> Result<(), ProtocolError> {
         while let Some(whole) = inbox.next(&mut bytes)? {
             self.frame(id, &whole.decode()?, now, events)?;
-            // Nor is one that asks for more than it reads heard to the end: it will be dropped.
-            if !self.connections.contains_key(&connection) || self.overflowing.contains(&id) {
+            if !self.connections.contains_key(&connection) {
+                break;
+            }
+            // One that asks for more than may wait for it has to read first.
+            if self.overflowing.contains(id) {
+                self.overflowing.hear_later(connection, bytes);
                 break;
             }
         }

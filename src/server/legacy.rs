@@ -126,7 +126,7 @@ impl Legacy {
 impl Server {
     /// Turns queued frames into text, until enough waits to be written.
     pub(super) fn convert(&mut self, id: SessionId) {
-        let Some(Session { wire: Wire::Legacy(legacy), link, .. }) = self.sessions.get_mut(&id) else { return };
+        let Some(Session { wire: Wire::Legacy(legacy), link, waited, .. }) = self.sessions.get_mut(&id) else { return };
         while legacy.private.as_ref().is_some_and(|private| !private.1.is_full()) {
             let bytes = link.outbox.unwritten();
             let Some(size) = frame::frame_size(bytes) else { break };
@@ -135,6 +135,7 @@ impl Server {
                 legacy.write(&frame);
             }
             link.outbox.advance(size);
+            *waited = waited.saturating_sub(size);
         }
     }
 

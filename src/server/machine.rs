@@ -12,6 +12,7 @@ impl Machine for Server {
         let action = self.actions.pop_front();
         if let Some(Action::Close(connection)) = action {
             self.unfinished.forget(connection, &mut self.actions);
+            self.overflowing.forget(connection);
         }
         action
     }
@@ -52,7 +53,7 @@ impl Machine for Server {
     }
 
     fn may_read(&mut self, connection: ConnectionId) -> bool {
-        self.unfinished.may_read(connection)
+        !self.overflowing.is_unheard(connection) && self.unfinished.may_read(connection)
     }
 
     fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
@@ -63,17 +64,18 @@ impl Machine for Server {
     }
 
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant, events: &mut dyn Events) {
-        match self.read(connection, bytes, now, events) {
-            Ok(()) => {
-                let part = self.partial(connection);
-                self.unfinished.note(connection, (bytes.len(), part), now, &mut self.actions);
-            }
-            Err(error) => self.fail(connection, &error, now, events),
+        if self.overflowing.is_unheard(connection) {
+            return self.overflowing.hear_later(connection, bytes);
         }
+        self.hear(connection, bytes, now, events);
         self.close_step_of(connection, now, events);
     }
 
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        if let Some(bytes) = self.overflowing.forget(connection) {
+            self.hear(connection, &bytes, now, events);
+            self.overflowing.forget(connection);
+        }
         self.unfinished.forget(connection, &mut self.actions);
         self.connection_ended(connection, now, events);
     }
@@ -93,6 +95,11 @@ impl Machine for Server {
                 self.report();
             }
             while let Some(connection) = self.dirty.take() {
+                if self.overflowing.len() > 0
+                    && let Some(id) = self.connections.get(&connection).and_then(Connection::session)
+                {
+                    self.overflowing.tried(id);
+                }
                 if let Some(Connection::Legacy(id)) = self.connections.get(&connection) {
                     let id = *id;
                     self.convert(id);
@@ -140,6 +147,7 @@ impl Machine for Server {
                 let id = *id;
                 let Some(session) = self.sessions.get_mut(&id) else { return };
                 session.link.outbox.advance(count);
+                session.waited = session.waited.saturating_sub(count);
                 if session.link.outbox.is_written() && std::mem::take(&mut session.blocked) {
                     events.event(Event::Drained { session: id });
                 }
@@ -184,6 +192,8 @@ impl Machine for Server {
                 Timer::Expired(id) => self.end_session(id, now, events),
                 Timer::Parked => self.give_up_parked(),
                 Timer::Unfinished => self.end_stalled(now, events),
+                // Looked at with all that has too much, once what was read is dealt with.
+                Timer::Overflowing => {}
                 Timer::Close => self.close_now(now, events),
             }
         }

@@ -17,10 +17,11 @@ mod parking;
 mod relay;
 mod relays;
 mod session;
+mod slow;
 mod timers;
 mod unfinished;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,6 +47,7 @@ use outgoing::Dropped;
 use parking::Parking;
 use relays::Relays;
 use session::{Session, Wire};
+use slow::Overflowing;
 use timers::{Timer, Timers};
 use unfinished::Unfinished;
 
@@ -119,8 +121,8 @@ pub struct Server {
     reports: Vec<SessionId>,
     /// Whether something was passed on whose sender must not be told before it is written.
     relayed: bool,
-    /// Sessions for which too much waits.
-    overflowing: BTreeSet<SessionId>,
+    /// Clients for which too much waits.
+    overflowing: Overflowing,
     /// Messages that were larger than their receivers take, and nobody has been told of.
     dropped: BTreeMap<SessionId, Dropped>,
     closing: Option<Closing>,
@@ -187,7 +189,7 @@ impl Server {
             dirty: Dirty::default(),
             reports: Vec::new(),
             relayed: false,
-            overflowing: BTreeSet::new(),
+            overflowing: Overflowing::default(),
             dropped: BTreeMap::new(),
             closing: None,
             discovered: None,
@@ -376,12 +378,12 @@ fn queued(
     session: &Session,
     id: SessionId,
     dirty: &mut Dirty,
-    overflowing: &mut BTreeSet<SessionId>,
+    overflowing: &mut Overflowing,
     slow_consumer_limit: usize,
 ) {
     session.connections().for_each(|connection| dirty.add(connection));
     if session.is_slow(slow_consumer_limit) {
-        overflowing.insert(id);
+        overflowing.add(id);
     }
 }
 

@@ -35,6 +35,7 @@ impl Server {
             ("private sockets", self.listeners.len()),
             ("acknowledgements that are due", self.reports.len()),
             ("clients that are too slow", self.overflowing.len()),
+            ("bytes that come when a client has read", self.overflowing.unheard()),
             ("clients that messages were too large for", self.dropped.len()),
             ("connections to write to", self.dirty.members.len()),
             ("timers", self.timers.len()),

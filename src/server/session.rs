@@ -36,6 +36,8 @@ pub(super) struct Session {
     /// The largest payload that both sides take.
     pub(super) limit: usize,
     pub(super) wire: Wire,
+    /// What of its queue waited already when the client came, in bytes that are still to be written.
+    pub(super) waited: usize,
     /// Whether somebody was told that too much waits.
     pub(super) blocked: bool,
     /// Whether an acknowledgement may be due.
@@ -86,7 +88,8 @@ impl Session {
     /// Whether the client does not read, or does not acknowledge what it reads.
     pub(super) fn is_slow(&self, limit: usize) -> bool {
         let outbox = &self.link.outbox;
-        outbox.unwritten_size() > limit || outbox.unacknowledged_size() > limit.max(UNACKNOWLEDGED)
+        outbox.unwritten_size().saturating_sub(self.waited) > limit
+            || outbox.unacknowledged_size() > limit.max(UNACKNOWLEDGED)
     }
 
     /// Whether messages may be queued for it.

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Parked,
     /// Some are not read since others hold much: who of these does not go on?
     Unfinished,
+    /// Clients for which too much waits could read meanwhile: have they?
+    Overflowing,
     /// Closing has taken long enough.
     Close,
 }

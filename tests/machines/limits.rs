@@ -7,7 +7,7 @@ use ipcio::driver::protocol::frame::Kind;
 use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
-use crate::{alice_and_bob, failure, failures, handle, messages, with_server};
+use crate::{SECOND, alice_and_bob, failure, failures, handle, messages, next_turn, with_server};
 
 fn text(size: usize) -> String {
     format!("\"{}\"", "x".repeat(size - 2))
@@ -29,6 +29,7 @@ fn a_client_that_reads_and_never_acknowledges_is_dropped_in_the_end() {
     for count in 1..=65 {
         world.server().emit("bob", COMMAND, Payload::Bytes(&large, None), None).unwrap();
         world.flush(Side::Server);
+        next_turn(&mut world);
         assert_eq!(world.take_server().is_empty(), count < 65, "{count}");
     }
 }
@@ -116,13 +117,103 @@ fn whoever_asks_without_reading_is_dropped_before_the_answers_are_many() {
         world.push(1, Kind::Discover, "", request, "").unwrap();
     }
     world.flush(Side::Client(1));
-    world.settle();
+    next_turn(&mut world);
     let said = world.take_server();
     let ended = said.iter().find_map(|said| match said {
         Said::SessionEnded { messages, .. } => Some(*messages),
         _ => None,
     });
     assert!(ended.is_some_and(|messages| messages < 100), "{said:?}");
+}
+
+#[test]
+fn whoever_reads_may_ask_at_once_for_more_than_may_wait_for_it() {
+    let mut world = with_server(server::Options { slow_consumer_limit: 1_000, ..server_options() });
+    let large = text(900);
+    for request in 1..=1_000 {
+        world.push(1, Kind::Request, "bob", request, &large).unwrap();
+        world.push(1, Kind::Discover, "", 1_000 + request, "").unwrap();
+    }
+    world.push(1, Kind::Send, "", 0, "1").unwrap();
+    world.flush(Side::Client(1));
+    next_turn(&mut world);
+    let said = world.take(1);
+    let answered = said.iter().filter(|said| matches!(said, Said::Answer { outcome: Ok(_), .. })).count();
+    assert_eq!((answered, messages(&said).len()), (1_000, 1_000));
+    let at_server = world.take_server();
+    assert_eq!(messages(&at_server), [("1", false)]);
+    // Nothing is left of it.
+    handle(&mut world, Side::Server, &at_server);
+    handle(&mut world, Side::Client(1), &said);
+    for said in said {
+        let Said::Message { request: Some(request), .. } = said else { continue };
+        world.clients[1].respond(request, Ok(Payload::Json(b"1")));
+    }
+    world.flush(Side::Client(1));
+    world.wait(SECOND);
+    assert_eq!(world.server().outstanding(), []);
+}
+
+#[test]
+fn what_a_client_asks_behind_what_it_has_to_read_first_is_done_when_it_has_read_also_if_it_ends() {
+    let mut world = with_server(server::Options { slow_consumer_limit: 1_000, ..server_options() });
+    let pipe = world.pipe_of(1).unwrap();
+    world.push(1, Kind::Request, "bob", 1, &text(1_100)).unwrap();
+    world.push(1, Kind::Send, "", 0, "1").unwrap();
+    world.flush(Side::Client(1));
+    world.carry(pipe, Side::Server, usize::MAX);
+    assert_eq!(world.take_server(), []);
+    world.pipes[pipe].leave(Side::Client(1));
+    world.settle();
+    let said = world.take_server();
+    assert_eq!((messages(&said), &said[1..]), (vec![("1", false)], &[Said::SessionDisconnected][..]));
+}
+
+#[test]
+fn what_waited_for_a_client_when_it_came_back_is_not_held_against_it_and_what_follows_is() {
+    let mut world = with_server(server::Options { slow_consumer_limit: 1_000, ..server_options() });
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].cut_both();
+    world.settle();
+    world.send(0, Kind::Emit, "bob", 0, &text(900));
+    world.clients[1].look_again();
+    world.flush(Side::Client(1));
+    let pipe = world.pipe_of(1).unwrap();
+    world.pipes[pipe].to_client.full = true;
+    world.settle();
+    let mut said = Vec::new();
+    world.send(0, Kind::Emit, "bob", 0, &text(900));
+    next_turn(&mut world);
+    said.extend(world.take_server());
+    assert!(!said.iter().any(|said| matches!(said, Said::SessionEnded { .. })), "{said:?}");
+    world.send(0, Kind::Emit, "bob", 0, &text(900));
+    next_turn(&mut world);
+    assert!(world.take_server().contains(&Said::SessionEnded { name: "bob".into(), messages: 3 }));
+}
+
+#[test]
+fn a_client_that_comes_back_again_and_again_and_never_reads_keeps_no_more_than_may_wait_for_it() {
+    let mut world = with_server(server::Options { slow_consumer_limit: 1_000, ..server_options() });
+    let mut ended = 0;
+    for _ in 0..20 {
+        let pipe = world.pipe_of(1).unwrap();
+        world.pipes[pipe].cut_both();
+        world.settle();
+        world.clients[1].look_again();
+        world.flush(Side::Client(1));
+        let pipe = world.pipe_of(1).unwrap();
+        world.pipes[pipe].to_client.full = true;
+        world.accept(pipe);
+        world.carry(pipe, Side::Server, usize::MAX);
+        world.send(0, Kind::Emit, "bob", 0, &text(600));
+        next_turn(&mut world);
+        let said = world.take_server();
+        ended += said.iter().filter(|said| matches!(said, Said::SessionEnded { .. })).count();
+        let kept = world.server().outstanding();
+        let bytes = kept.iter().find(|kept| kept.0 == "bytes that go out").map_or(0, |kept| kept.1);
+        assert!(bytes < 3_000, "{kept:?}");
+    }
+    assert!(ended > 3, "{ended}");
 }
 
 #[test]

@@ -48,6 +48,11 @@ fn come_back(world: &mut World, index: usize) {
     world.settle();
 }
 
+/// What is due now happens.
+fn next_turn(world: &mut World) {
+    world.wait(Duration::ZERO);
+}
+
 /// The payloads of messages, and whether they are marked as redelivered.
 fn messages(said: &[Said]) -> Vec<(&str, bool)> {
     let found = said.iter().filter_map(|said| match said {

@@ -9,7 +9,7 @@ use ipcio::driver::protocol::frame::{Frame, Kind, LARGE_TEXT};
 use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
-use crate::{SECOND, alice_and_bob, failure, failures, handle, messages, with_server};
+use crate::{SECOND, alice_and_bob, failure, failures, handle, messages, next_turn, with_server};
 #[test]
 fn a_message_settles_when_its_handler_was_called_and_not_before() {
     let mut world = alice_and_bob();
@@ -270,6 +270,7 @@ fn a_client_that_does_not_read_is_dropped_and_holds_up_nobody() {
     }
     assert_eq!(world.take_server(), []);
     world.send(0, Kind::Request, "bob", 5, &text);
+    next_turn(&mut world);
     let ended = Said::SessionEnded { name: "bob".into(), messages: 5 };
     assert_eq!(world.take_server(), [Said::SessionDisconnected, ended]);
     assert_eq!(failures(&world.take(0)), [failure(5, Code::ClientLeft)]);

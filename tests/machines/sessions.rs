@@ -9,7 +9,7 @@ use ipcio::driver::server;
 use ipcio::driver::trust::Others;
 
 use crate::world::{Said, Side, World, client_options, server_options};
-use crate::{SECOND, alice_and_bob, failure, failures, messages, with_server};
+use crate::{SECOND, alice_and_bob, failure, failures, messages, next_turn, with_server};
 #[test]
 fn a_name_that_is_in_use_is_refused_after_it_was_disputed() {
     let mut world = alice_and_bob();
@@ -70,6 +70,7 @@ fn a_client_that_was_forgotten_and_never_told_so_misses_nothing_that_follows() {
     let pipe = world.pipe_of(1).unwrap();
     world.pipes[pipe].to_client.full = true;
     world.send(0, Kind::Emit, "bob", 0, &format!("\"{}\"", "x".repeat(200)));
+    next_turn(&mut world);
     assert!(world.take_server().contains(&Said::SessionEnded { name: "bob".into(), messages: 2 }));
     world.clients[1].look_again();
     world.flush(Side::Client(1));

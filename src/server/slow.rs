@@ -1,0 +1,117 @@
+//! Clients for which more waits than may. One that does not read is dropped; first it is seen whether it reads: what came
+//! in one turn may be much, and nothing of it has been written yet.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
+
+use super::{Server, Timer};
+use crate::machine::{Action, ConnectionId, Events, SessionId};
+use crate::narration::narrate;
+
+/// Those clients.
+#[derive(Debug, Default)]
+pub(super) struct Overflowing {
+    /// Whether it was tried to write to them since.
+    sessions: BTreeMap<SessionId, bool>,
+    /// What clients have sent behind that for which they have more to read than may be.
+    unheard: FxHashMap<ConnectionId, Vec<u8>>,
+}
+
+impl Overflowing {
+    /// Too much waits for this one.
+    pub(super) fn add(&mut self, id: SessionId) {
+        self.sessions.entry(id).or_insert(false);
+    }
+
+    pub(super) fn contains(&self, id: SessionId) -> bool {
+        self.sessions.contains_key(&id)
+    }
+
+    /// What can be is about to be written to this one.
+    pub(super) fn tried(&mut self, id: SessionId) {
+        if let Some(tried) = self.sessions.get_mut(&id) {
+            *tried = true;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The client is heard on when it has read.
+    pub(super) fn hear_later(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.unheard.entry(connection).or_default().extend_from_slice(bytes);
+        }
+    }
+
+    /// Whether what a client sends has to wait, since something before it does.
+    pub(super) fn is_unheard(&self, connection: ConnectionId) -> bool {
+        !self.unheard.is_empty() && self.unheard.contains_key(&connection)
+    }
+
+    /// Takes what has not been heard.
+    pub(super) fn forget(&mut self, connection: ConnectionId) -> Option<Vec<u8>> {
+        if self.unheard.is_empty() { None } else { self.unheard.remove(&connection) }
+    }
+
+    /// Bytes that have not been heard.
+    pub(super) fn unheard(&self) -> usize {
+        self.unheard.values().map(Vec::len).sum()
+    }
+}
+
+impl Server {
+    /// Drops the clients for which too much waits, each by itself or those that are away together.
+    pub(super) fn drop_slow_consumers(&mut self, now: Instant, events: &mut dyn Events) {
+        if self.overflowing.len() > 0 {
+            self.look_at_slow(now, events);
+        }
+        while let Some(id) = self.away.overflowing() {
+            self.end_session(id, now, events);
+        }
+        while self.away.size() > self.options.away_limit
+            && let Some(id) = self.away.largest(now)
+        {
+            self.end_session(id, now, events);
+        }
+    }
+
+    /// What waits for a client that has come is not held against it: it can't have read that.
+    pub(super) fn begins_to_read(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.waited = session.link.outbox.unwritten_size();
+        }
+    }
+
+    fn look_at_slow(&mut self, now: Instant, events: &mut dyn Events) {
+        let limit = self.options.slow_consumer_limit;
+        for (id, tried) in std::mem::take(&mut self.overflowing.sessions) {
+            let Some(session) = self.sessions.get(&id) else { continue };
+            if !session.is_slow(limit) {
+                session.connections().for_each(|connection| self.hear_on(connection, now, events));
+            } else if tried || !session.is_connected() {
+                narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
+                self.end_session(id, now, events);
+            } else {
+                self.overflowing.add(id);
+            }
+        }
+        if self.overflowing.len() > 0 {
+            // They are looked at again behind the writing that follows.
+            self.timers.set(now, Timer::Overflowing);
+        }
+    }
+
+    /// The client has read: what it sent behind that comes next.
+    fn hear_on(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        if let Some(bytes) = self.overflowing.forget(connection) {
+            self.hear(connection, &bytes, now, events);
+            if !self.overflowing.is_unheard(connection) {
+                self.actions.push_back(Action::Read(connection));
+            }
+        }
+    }
+}
