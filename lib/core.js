@@ -109,7 +109,7 @@ class Core {
   turn() {
     this.#planned = false
     this.outgoing.end()
-    native.turn(this.id)
+    native.dispatch(this.id)
   }
 
   /** Writes what was queued as far as the sockets take it now, and takes no events. */

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use napi::bindgen_prelude::{Env, Function, JsValue, Object, Unknown};
 use napi_derive::napi;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Driver, Endpoint};
 use crate::environment;
 use crate::instance::{Instance, Role};
-use crate::loop_registry::LoopRegistry;
 use crate::raw::{self, Callback};
-use crate::thread::ThreadEndpoint;
-use crate::{calls, console, libuv};
+use crate::thread::Thread;
+use crate::{console, functions, libuv};
 use ipcio::driver::client::{self, Client};
 use ipcio::driver::domain::Domain;
 use ipcio::driver::machine::{Events, Machine, SessionId};
@@ -309,7 +308,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn exports(exports: Object<'_>, env: Env) -> napi::Result<()> {
     console::start();
     // SAFETY: the exports of the environment that loads the addon.
-    unsafe { calls::define(env.raw(), exports.raw()) };
+    unsafe { functions::define(env.raw(), exports.raw()) };
     Ok(())
 }
 
@@ -331,15 +330,13 @@ fn add<M: Machine + Send + 'static>(
     let environment = environment::of(unsafe { raw::Env::new(env.raw()) });
     // Polling for longer than this would gain nothing, and cost the loop's other users.
     let busy_poll = Duration::from_secs_f64(options.busy_poll.clamp(0.0, 1000.0) / 1e6);
-    environment::add(|id| {
-        let endpoint = if options.on_loop {
-            Endpoint::on_loop(machine, options.mode, LoopRegistry::new(environment.start_loop()?, id, busy_poll))
-        } else {
-            Endpoint::Thread(ThreadEndpoint::new(machine, options.mode, environment.env, id)?)
-        };
-        Ok(Instance::new(id, environment, role(endpoint)))
-    })
-    .map_err(refused)
+    let driver = if options.on_loop {
+        environment.event_loop().map(Driver::Loop)
+    } else {
+        Thread::new(environment.env).map(Driver::Thread)
+    };
+    let instance = Instance::new(environment.env, driver.map_err(refused)?, machine, options.mode, busy_poll, role);
+    Ok(environment::add(instance))
 }
 
 fn start(env: Env, instance: &Instance, on_events: &Function<'_, Unknown<'_>, Unknown<'_>>) -> napi::Result<()> {

@@ -1,37 +1,48 @@
 //! A state machine under either driver, as the JavaScript thread sees it.
 
-use std::cell::RefCell;
 use std::path::Path;
-use std::time::Instant;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, Batches};
-use crate::loop_registry::LoopRegistry;
-use crate::thread::ThreadEndpoint;
+use crate::batch::Batch;
+use crate::dispatch::Dispatch;
+use crate::event_loop::EventLoop;
+use crate::loop_endpoint::LoopEndpoint;
+use crate::thread::{Thread, ThreadEndpoint};
 use ipcio::Error;
-use ipcio::driver::io::Io;
 use ipcio::driver::machine::{Events, ListenerId, Machine};
+
+/// What an instance is to be driven by.
+#[derive(Debug)]
+pub(crate) enum Driver {
+    Loop(Rc<EventLoop>),
+    Thread(Thread),
+}
 
 /// A client or a server with its sockets and its events.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is kept in an Rc, and never moved")]
 pub(crate) enum Endpoint<M: Machine> {
     /// On this thread.
-    Loop(LoopEndpoint<M>),
+    Loop(Rc<LoopEndpoint<M>>),
     /// On a thread of tokio's.
     Thread(ThreadEndpoint<M>),
 }
 
-/// A machine whose sockets this thread reads.
-#[derive(Debug)]
-pub(crate) struct LoopEndpoint<M: Machine> {
-    io: RefCell<Io<M, LoopRegistry>>,
-    batches: RefCell<Batches>,
-}
-
 impl<M: Machine + Send + 'static> Endpoint<M> {
-    /// Under the loop driver.
-    pub(crate) fn on_loop(machine: M, mode: u32, registry: LoopRegistry) -> Endpoint<M> {
-        Endpoint::Loop(LoopEndpoint { io: RefCell::new(Io::new(machine, registry, mode)), batches: RefCell::default() })
+    /// `instance` hands its events over. It allows to poll for as long as `busy_poll`. `mode` is that of the sockets' files.
+    pub(crate) fn new(
+        machine: M,
+        mode: u32,
+        busy_poll: Duration,
+        driver: Driver,
+        instance: Weak<dyn Dispatch>,
+    ) -> Endpoint<M> {
+        match driver {
+            Driver::Loop(event_loop) => {
+                Endpoint::Loop(LoopEndpoint::new(machine, mode, event_loop, busy_poll, instance))
+            }
+            Driver::Thread(thread) => Endpoint::Thread(ThreadEndpoint::new(machine, mode, thread, instance)),
+        }
     }
 
     /// Calls `f` with the machine. No JavaScript may run in it.
@@ -69,7 +80,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     /// The next batch of events.
     pub(crate) fn take(&self) -> Option<Batch> {
         match self {
-            Endpoint::Loop(endpoint) => endpoint.batches.borrow_mut().take(),
+            Endpoint::Loop(endpoint) => endpoint.take(),
             Endpoint::Thread(endpoint) => endpoint.batches().take(),
         }
     }
@@ -77,7 +88,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
     /// Whether there are no events to hand over.
     pub(crate) fn is_idle(&self) -> bool {
         match self {
-            Endpoint::Loop(endpoint) => endpoint.batches.borrow().is_empty(),
+            Endpoint::Loop(endpoint) => endpoint.is_idle(),
             Endpoint::Thread(endpoint) => endpoint.batches().is_empty(),
         }
     }
@@ -94,48 +105,27 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
         }
     }
 
-    /// Keeps the room of a batch for others.
+    /// Keeps the memory of a batch for others.
     pub(crate) fn recycle(&self, batch: Batch) {
         match self {
-            Endpoint::Loop(endpoint) => endpoint.batches.borrow_mut().recycle(batch.text),
+            Endpoint::Loop(endpoint) => endpoint.recycle(batch),
             Endpoint::Thread(endpoint) => endpoint.batches().recycle(batch.text),
         }
     }
 
-    /// When the machine wants to be called; only the loop driver has to know.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    /// The machine was called: whether the process has to stay for it, and until when it may sleep.
+    pub(crate) fn changed(&self, active: bool) {
         match self {
-            Endpoint::Loop(endpoint) => endpoint.io.borrow().deadline(),
-            Endpoint::Thread(_) => None,
+            Endpoint::Loop(endpoint) => endpoint.changed(active),
+            Endpoint::Thread(endpoint) => endpoint.keep_alive(active),
         }
     }
 
-    /// The sockets, if this thread reads them.
-    pub(crate) fn on_this_thread(&self) -> Option<&LoopEndpoint<M>> {
-        match self {
-            Endpoint::Loop(endpoint) => Some(endpoint),
-            Endpoint::Thread(_) => None,
-        }
-    }
-
-    /// Whether it keeps the process alive; only the thread driver has a part in that.
-    pub(crate) fn keep_alive(&self, alive: bool) {
-        if let Endpoint::Thread(endpoint) = self {
-            endpoint.keep_alive(alive);
-        }
-    }
-
-    /// The environment ends.
+    /// The environment ends: JavaScript can't be called any more.
     pub(crate) fn abandon(&self) {
-        if let Endpoint::Thread(endpoint) = self {
-            endpoint.abandon();
+        match self {
+            Endpoint::Loop(endpoint) => endpoint.abandon(),
+            Endpoint::Thread(endpoint) => endpoint.abandon(),
         }
-    }
-}
-
-impl<M: Machine> LoopEndpoint<M> {
-    /// Calls `f` with the machine's sockets.
-    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Io<M, LoopRegistry>, &mut dyn Events) -> T) -> T {
-        f(&mut self.io.borrow_mut(), &mut *self.batches.borrow_mut())
     }
 }

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code, reason = "hooks that Node-API calls, which is C")]
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 
@@ -34,25 +34,18 @@ pub(crate) struct Environment {
     pub(crate) env: Env,
     id: usize,
     event_loop: OnceCell<Rc<EventLoop>>,
-    /// What Node waits for at its end.
-    cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
 }
 
 impl Environment {
-    /// The loop driver, if an instance has asked for it.
-    pub(crate) fn event_loop(&self) -> Option<Rc<EventLoop>> {
-        self.event_loop.get().cloned()
-    }
-
-    /// The loop driver, from now on.
-    pub(crate) fn start_loop(&self) -> Result<Rc<EventLoop>, Error> {
+    /// Its loop, which is watched from now on.
+    pub(crate) fn event_loop(&self) -> Result<Rc<EventLoop>, Error> {
         if let Some(event_loop) = self.event_loop.get() {
             return Ok(Rc::clone(event_loop));
         }
-        let made = EventLoop::new(self.env, self.id)
+        let made = EventLoop::new(self.env)
             .map_err(|error| Error::system(&error, "watch Node's event loop (use driver: 'thread')"))?;
         self.env.on_loop_cleanup(on_loop_cleanup, self.id as *mut c_void);
-        Ok(Rc::clone(self.event_loop.get_or_init(|| Rc::new(made))))
+        Ok(Rc::clone(self.event_loop.get_or_init(|| made)))
     }
 }
 
@@ -64,8 +57,7 @@ pub(crate) fn of(env: Env) -> Rc<Environment> {
             thread.next += 1;
             thread.next as usize
         });
-        let made =
-            Rc::new(Environment { env, id, event_loop: OnceCell::new(), cleanup: Cell::new(std::ptr::null_mut()) });
+        let made = Rc::new(Environment { env, id, event_loop: OnceCell::new() });
         THREAD.with_borrow_mut(|thread| thread.environments.insert(id, Rc::clone(&made)));
         env.on_cleanup(on_cleanup, id as *mut c_void);
         made
@@ -73,7 +65,7 @@ pub(crate) fn of(env: Env) -> Rc<Environment> {
 }
 
 /// The environment of this number.
-pub(crate) fn find(id: usize) -> Option<Rc<Environment>> {
+fn find(id: usize) -> Option<Rc<Environment>> {
     THREAD.with_borrow(|thread| thread.environments.get(&id).cloned())
 }
 
@@ -87,15 +79,13 @@ pub(crate) fn instances() -> Vec<Rc<Instance>> {
     THREAD.with_borrow(|thread| thread.instances.values().cloned().collect())
 }
 
-/// Makes an instance under a new number.
-pub(crate) fn add(make: impl FnOnce(u32) -> Result<Instance, Error>) -> Result<u32, Error> {
-    let id = THREAD.with_borrow_mut(|thread| {
+/// Gives an instance a number.
+pub(crate) fn add(instance: Rc<Instance>) -> u32 {
+    THREAD.with_borrow_mut(|thread| {
         thread.next += 1;
+        thread.instances.insert(thread.next, instance);
         thread.next
-    });
-    let instance = Rc::new(make(id)?);
-    THREAD.with_borrow_mut(|thread| thread.instances.insert(id, instance));
-    Ok(id)
+    })
 }
 
 /// Forgets an instance.
@@ -106,23 +96,13 @@ pub(crate) fn remove(id: u32) {
     drop(removed);
 }
 
-/// All handles of an environment are closed: it may end.
-pub(crate) fn finish(environment: &Environment) {
-    THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
-    let handle = environment.cleanup.replace(std::ptr::null_mut());
-    if !handle.is_null() {
-        // SAFETY: it is from `on_loop_cleanup`, and was taken out just now.
-        unsafe { raw::finish_cleanup(handle) };
-    }
-}
-
 /// The environment ends: a worker is terminated, or the process.
 extern "C" fn on_cleanup(id: *mut c_void) {
     guard((), || {
         if let Some(environment) = find(id as usize) {
             leave(&environment);
-            // The handles of a loop driver are still being closed, and have to find their environment.
-            if environment.event_loop().is_none() {
+            // The handles of a loop driver are still being closed.
+            if environment.event_loop.get().is_none() {
                 THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
             }
         }
@@ -134,24 +114,31 @@ extern "C" fn on_cleanup(id: *mut c_void) {
 extern "C" fn on_loop_cleanup(handle: sys::napi_async_cleanup_hook_handle, id: *mut c_void) {
     guard((), || {
         let environment = find(id as usize);
-        let event_loop = environment.as_ref().and_then(|environment| environment.event_loop());
+        let event_loop = environment.as_ref().and_then(|environment| environment.event_loop.get().cloned());
         let (Some(environment), Some(event_loop)) = (environment, event_loop) else {
             // SAFETY: this is the hook that the handle is for, and it ends here.
             unsafe { raw::finish_cleanup(handle) };
             return;
         };
-        environment.cleanup.set(handle);
         leave(&environment);
-        event_loop.close();
+        event_loop.close(move || {
+            THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
+            // SAFETY: as above: it has waited for the handles until now.
+            unsafe { raw::finish_cleanup(handle) };
+        });
     });
 }
 
 /// Ends all instances of an environment.
-fn leave(environment: &Rc<Environment>) {
-    for instance in instances() {
-        if Rc::ptr_eq(instance.environment(), environment) {
+fn leave(environment: &Environment) {
+    let own: Vec<u32> = THREAD.with_borrow(|thread| {
+        let own = thread.instances.iter().filter(|(_, instance)| instance.env() == environment.env);
+        own.map(|(&id, _)| id).collect()
+    });
+    for id in own {
+        if let Some(instance) = instance(id) {
             instance.abandon();
-            remove(instance.id());
         }
+        remove(id);
     }
 }

@@ -1,21 +1,29 @@
 //! The binding to Node: the classes, the functions for the hot paths, and what drives the state machines there.
 //!
-//! - `classes`: `Server` and `Client`, made with napi-rs; `calls`: the raw functions beside them.
-//! - `instance`, `endpoint`, `environment`: what JavaScript's objects stand for.
-//! - `event_loop`, `loop_registry`, `libuv`: the loop driver; `busy_poll`, `processors`: when it polls before it waits.
-//! - `thread`: the thread driver.
-//! - `memory`: the allocator. `batch`: events on their way to JavaScript. `console`: what `verbose` shows. `raw`: Node-API.
+//! From the bottom up; no file needs one that needs it:
+//!
+//! - `memory`: the allocator. `batch`: events on their way to JavaScript. `raw`: Node-API. `libuv`: the little of it that
+//!   is needed. `console`: what `verbose` shows.
+//! - `thread`: the thread driver. `event_loop`: the loop driver, which serves sources; `processors`: whether to poll.
+//!   Both call a `dispatch`.
+//! - `loop_registry`, `loop_endpoint`: a state machine's sockets under the loop driver, and the machine itself.
+//!   `endpoint`: a machine under either driver.
+//! - `cork`: when what is queued is written. `instance`: what an object of JavaScript stands for.
+//! - `environment`: the instances of each environment of Node.
+//! - `functions`: what JavaScript calls for every message. `classes`: `Server` and `Client`, made with napi-rs.
 
 mod batch;
-mod busy_poll;
-mod calls;
 pub mod classes;
 mod console;
+mod cork;
+mod dispatch;
 mod endpoint;
 mod environment;
 mod event_loop;
+mod functions;
 mod instance;
 mod libuv;
+mod loop_endpoint;
 mod loop_registry;
 mod memory;
 mod processors;

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -70,37 +71,27 @@ impl Loop {
         (!pointer.is_null()).then_some(Loop(pointer))
     }
 
-    /// A handle that calls `on_poll` when `fd` has something to read.
-    pub(crate) fn poll(self, fd: RawFd, data: usize, on_poll: OnPoll) -> Option<Handle> {
+    /// A handle that watches `fd`, not started.
+    pub(crate) fn poll(self, fd: RawFd) -> Option<Handle> {
         // SAFETY: the loop lives (see `of`), and the memory is fresh and of the size that libuv asks for.
-        let handle =
-            self.handle(POLL, data, |functions, memory| unsafe { (functions.poll_init)(self.0, memory, fd) })?;
-        handle.with(|functions, pointer| {
-            // SAFETY: the handle is an initialised poll handle, not closed.
-            unsafe { (functions.poll_start)(pointer, READABLE, on_poll) };
-        });
-        Some(handle)
+        self.handle(POLL, |functions, memory| unsafe { (functions.poll_init)(self.0, memory, fd) })
     }
 
     /// A timer that is not started.
-    pub(crate) fn timer(self, data: usize) -> Option<Handle> {
+    pub(crate) fn timer(self) -> Option<Handle> {
         // SAFETY: as in `poll`.
-        self.handle(TIMER, data, |functions, memory| unsafe { (functions.timer_init)(self.0, memory) })
+        self.handle(TIMER, |functions, memory| unsafe { (functions.timer_init)(self.0, memory) })
     }
 
     /// A handle for the moment before the loop waits, not started.
-    pub(crate) fn prepare(self, data: usize) -> Option<Handle> {
+    pub(crate) fn prepare(self) -> Option<Handle> {
         // SAFETY: as in `poll`.
-        self.handle(PREPARE, data, |functions, memory| unsafe { (functions.prepare_init)(self.0, memory) })
+        self.handle(PREPARE, |functions, memory| unsafe { (functions.prepare_init)(self.0, memory) })
     }
 
-    /// A handle of this kind. `initialise` gets its memory, and gives 0 if it succeeds.
-    fn handle(
-        self,
-        kind: c_int,
-        data: usize,
-        initialise: impl FnOnce(&Functions, *mut c_void) -> c_int,
-    ) -> Option<Handle> {
+    /// A handle of this kind, which does not keep the process alive. `initialise` gets its memory, and gives 0 if it
+    /// succeeds.
+    fn handle(self, kind: c_int, initialise: impl FnOnce(&Functions, *mut c_void) -> c_int) -> Option<Handle> {
         let functions = functions()?;
         let memory = allocate(functions, kind)?;
         if initialise(functions, memory) != 0 {
@@ -108,9 +99,9 @@ impl Loop {
             unsafe { libc::free(memory) };
             return None;
         }
-        // SAFETY: the handle is initialised.
-        unsafe { (functions.handle_set_data)(memory, data as *mut c_void) };
-        Some(Handle(Cell::new(memory)))
+        let handle = Handle(Cell::new(memory));
+        handle.keep_alive(false);
+        Some(handle)
     }
 
     /// How long the loop is going to wait: milliseconds, 0 for not at all, -1 without end.
@@ -135,22 +126,46 @@ impl Loop {
 }
 
 impl Handle {
-    /// Gives the memory of a closed handle back.
-    ///
-    /// # Safety
-    /// Only in the callback of [`Handle::close`], with the pointer that it was called with.
-    pub(crate) unsafe fn release(pointer: *mut c_void) {
-        // SAFETY: libuv does not use closed handles any more, and they came from `allocate`.
-        unsafe { libc::free(pointer) };
+    /// Gives the handle its owner, which lives until [`Handle::release`]. To be called once, before it is started.
+    pub(crate) fn set_owner<T>(&self, owner: &Rc<T>) {
+        self.with(|functions, pointer| {
+            // SAFETY: the handle is initialised; `release` takes the owner out of it again.
+            unsafe { (functions.handle_set_data)(pointer, Rc::into_raw(Rc::clone(owner)).cast_mut().cast()) };
+        });
     }
 
-    /// The number that a handle was made with.
+    /// The owner of a handle.
     ///
     /// # Safety
-    /// Only in a callback of libuv, with the pointer that it was called with.
-    pub(crate) unsafe fn data(pointer: *mut c_void) -> usize {
+    /// Only in a callback of libuv, with the pointer that it was called with, and for the type of the owner.
+    pub(crate) unsafe fn owner<T>(pointer: *mut c_void) -> Option<Rc<T>> {
         // SAFETY: libuv calls back with a handle that was made here.
-        functions().map_or(0, |functions| unsafe { (functions.handle_get_data)(pointer) } as usize)
+        let owner = unsafe { (functions()?.handle_get_data)(pointer) }.cast_const().cast::<T>();
+        if owner.is_null() {
+            return None;
+        }
+        // SAFETY: it came from `Rc::into_raw`, and the handle has kept it since.
+        unsafe {
+            Rc::increment_strong_count(owner);
+            Some(Rc::from_raw(owner))
+        }
+    }
+
+    /// Gives the memory of a closed handle back, and takes its owner out of it.
+    ///
+    /// # Safety
+    /// Only in the callback of [`Handle::close`], with the pointer that it was called with, and for the type of the owner.
+    pub(crate) unsafe fn release<T>(pointer: *mut c_void) -> Option<Rc<T>> {
+        // SAFETY: the caller's promise. The second owner is the one that the handle has kept. libuv does not use closed
+        // handles any more, and they came from `allocate`.
+        unsafe {
+            let owner = Handle::owner::<T>(pointer);
+            if let Some(owner) = &owner {
+                Rc::decrement_strong_count(Rc::as_ptr(owner));
+            }
+            libc::free(pointer);
+            owner
+        }
     }
 
     /// Closes it; `on_closed` follows in a later turn of the loop.
@@ -167,6 +182,14 @@ impl Handle {
         self.with(|functions, pointer| {
             // SAFETY: the handle is initialised and not closed, see `with`.
             unsafe { if alive { (functions.handle_ref)(pointer) } else { (functions.handle_unref)(pointer) } };
+        });
+    }
+
+    /// Starts to watch: `on_poll` is called when there is something to read.
+    pub(crate) fn start_poll(&self, on_poll: OnPoll) {
+        self.with(|functions, pointer| {
+            // SAFETY: the handle is an initialised poll handle, not closed.
+            unsafe { (functions.poll_start)(pointer, READABLE, on_poll) };
         });
     }
 

@@ -4,19 +4,29 @@
 
 #![allow(unsafe_code, reason = "threadsafe functions of Node-API, which is C")]
 
+use std::cell::{Cell, OnceCell};
 use std::ffi::c_void;
 use std::ptr;
+use std::rc::Weak;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use napi::sys;
 
 use crate::batch::Batches;
-use crate::environment;
+use crate::dispatch::Dispatch;
 use crate::memory;
 use crate::raw::{Env, Scope, guard};
 use ipcio::driver::Driver;
 use ipcio::driver::machine::{Event, Events, Machine};
 use ipcio::{Code, Error};
+
+/// What an instance needs to be driven by a thread of tokio's.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    env: Env,
+    function: Function,
+    runtime: tokio::runtime::Handle,
+}
 
 /// A machine whose sockets tokio reads.
 #[derive(Debug)]
@@ -24,6 +34,7 @@ pub(crate) struct ThreadEndpoint<M: Machine> {
     pub(crate) driver: Driver<M>,
     wake: Arc<Wake>,
     env: Env,
+    alive: Cell<bool>,
 }
 
 /// Events that wait for JavaScript, and the function that wakes it.
@@ -33,9 +44,12 @@ struct Wake {
     function: Mutex<Option<Function>>,
 }
 
-/// A threadsafe function.
+/// A threadsafe function, which gives the events to a [`Target`].
 #[derive(Debug)]
 struct Function(sys::napi_threadsafe_function);
+
+/// Who hands the events over, once it is known.
+type Target = OnceCell<Weak<dyn Dispatch>>;
 
 // SAFETY: calling a threadsafe function from any thread is what it is for. The mutex around it sees to it that
 // none is called once it was released.
@@ -44,16 +58,24 @@ unsafe impl Send for Function {}
 /// Takes the events of a machine on tokio's thread.
 struct Recorder(Arc<Wake>);
 
-impl<M: Machine + Send + 'static> ThreadEndpoint<M> {
-    /// For the instance of this number.
-    pub(crate) fn new(machine: M, mode: u32, env: Env, instance: u32) -> Result<ThreadEndpoint<M>, Error> {
-        let function = Function::new(env, instance).ok_or_else(|| {
+impl Thread {
+    /// For one instance. To be called in a call from JavaScript.
+    pub(crate) fn new(env: Env) -> Result<Thread, Error> {
+        let function = Function::new(env).ok_or_else(|| {
             Error::new(Code::Closed, "This process or worker is ending; create servers and clients earlier.")
         })?;
+        Ok(Thread { env, function, runtime: runtime()?.clone() })
+    }
+}
+
+impl<M: Machine + Send + 'static> ThreadEndpoint<M> {
+    /// `instance` hands its events over. `mode` is that of the sockets' files.
+    pub(crate) fn new(machine: M, mode: u32, thread: Thread, instance: Weak<dyn Dispatch>) -> ThreadEndpoint<M> {
+        let Thread { env, function, runtime } = thread;
+        function.set_target(instance);
         let wake = Arc::new(Wake { batches: Mutex::default(), function: Mutex::new(Some(function)) });
-        let runtime = runtime()?;
-        let driver = Driver::new(machine, mode, runtime.clone(), Box::new(Recorder(Arc::clone(&wake))));
-        Ok(ThreadEndpoint { driver, wake, env })
+        let driver = Driver::new(machine, mode, runtime, Box::new(Recorder(Arc::clone(&wake))));
+        ThreadEndpoint { driver, wake, env, alive: Cell::new(false) }
     }
 }
 
@@ -65,7 +87,9 @@ impl<M: Machine> ThreadEndpoint<M> {
 
     /// Whether the process has to stay.
     pub(crate) fn keep_alive(&self, alive: bool) {
-        if let Some(function) = &*lock(&self.wake.function) {
+        if self.alive.replace(alive) != alive
+            && let Some(function) = &*lock(&self.wake.function)
+        {
             // SAFETY: the function has not been released, and this is the thread of its environment.
             unsafe {
                 if alive {
@@ -79,12 +103,7 @@ impl<M: Machine> ThreadEndpoint<M> {
 
     /// Wakes JavaScript no more.
     pub(crate) fn abandon(&self) {
-        if let Some(function) = lock(&self.wake.function).take() {
-            // SAFETY: it is taken out under the lock, so nobody calls it from now on, and released once.
-            unsafe {
-                sys::napi_release_threadsafe_function(function.0, sys::ThreadsafeFunctionReleaseMode::abort);
-            }
-        }
+        drop(lock(&self.wake.function).take());
     }
 }
 
@@ -116,13 +135,13 @@ impl Events for Recorder {
 }
 
 impl Function {
-    /// One that gives the instance of this number a turn.
-    fn new(env: Env, instance: u32) -> Option<Function> {
+    fn new(env: Env) -> Option<Function> {
         // SAFETY: instances are made in calls from JavaScript.
         let scope = unsafe { Scope::of_call(env) };
         let name = scope.string(b"ipcio")?;
+        let target = Box::into_raw(Box::<Target>::default()).cast::<c_void>();
         let mut function = ptr::null_mut();
-        // SAFETY: values of the current scope; `on_wake` takes the context for a number.
+        // SAFETY: values of the current scope. `on_wake` and `on_finalize` take the context for what it is.
         let status = unsafe {
             sys::napi_create_threadsafe_function(
                 env.raw(),
@@ -131,32 +150,60 @@ impl Function {
                 name.raw(),
                 0,
                 1,
-                ptr::null_mut(),
-                None,
-                instance as usize as *mut c_void,
+                target,
+                Some(on_finalize),
+                target,
                 Some(on_wake),
                 &raw mut function,
             )
         };
         if status != sys::Status::napi_ok {
+            // SAFETY: it was made here, and Node has not taken it.
+            drop(unsafe { Box::from_raw(target.cast::<Target>()) });
             return None;
         }
         // SAFETY: it was just created here.
         unsafe { sys::napi_unref_threadsafe_function(env.raw(), function) };
         Some(Function(function))
     }
+
+    fn set_target(&self, instance: Weak<dyn Dispatch>) {
+        let mut target = ptr::null_mut();
+        // SAFETY: the function has not been released, so its context is there, and is the one that `new` has made.
+        unsafe {
+            if sys::napi_get_threadsafe_function_context(self.0, &raw mut target) == sys::Status::napi_ok {
+                // It is set once.
+                let _ = (*target.cast::<Target>().cast_const()).set(instance);
+            }
+        }
+    }
 }
 
-unsafe extern "C" fn on_wake(env: sys::napi_env, _: sys::napi_value, instance: *mut c_void, _: *mut c_void) {
-    // Without an environment, JavaScript can't be called any more.
+impl Drop for Function {
+    fn drop(&mut self) {
+        // SAFETY: it is released once, by the thread of its environment.
+        unsafe { sys::napi_release_threadsafe_function(self.0, sys::ThreadsafeFunctionReleaseMode::abort) };
+    }
+}
+
+unsafe extern "C" fn on_wake(env: sys::napi_env, _: sys::napi_value, target: *mut c_void, _: *mut c_void) {
+    // Without an environment, JavaScript can't be called any more, and the target may be gone.
     if env.is_null() {
         return;
     }
     guard((), || {
-        if let Some(instance) = environment::instance(instance as usize as u32) {
-            instance.turn();
+        // SAFETY: the context that the function was made with, which is there until it is finalized.
+        let target = unsafe { &*target.cast::<Target>().cast_const() };
+        if let Some(instance) = target.get().and_then(Weak::upgrade) {
+            instance.dispatch();
         }
     });
+}
+
+/// The function is called no more.
+unsafe extern "C" fn on_finalize(_: sys::napi_env, target: *mut c_void, _: *mut c_void) {
+    // SAFETY: `Function::new` has made it, and this is called once.
+    drop(unsafe { Box::from_raw(target.cast::<Target>()) });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,9 +1,9 @@
 //! The functions that JavaScript calls for every message: raw functions of Node-API, which cost a third of a
-//! method of a `#[napi]` class. They give `undefined` where nothing is left to do, a number where a turn has to follow,
-//! and `CODE message` for what was refused.
+//! method of a `#[napi]` class. They give `undefined` where nothing is left to do, a number where a `dispatch` has to
+//! follow, and `CODE message` for what was refused.
 //!
-//! The number says how long a text may be that need not come alone: until the turn, what is that small may be gathered
-//! by `lib/outgoing.js`, and comes in a run. JSON has no line breaks, so these stand between the texts.
+//! The number says how long a text may be that need not come alone, see [`crate::cork`]. JSON has no line breaks, so these
+//! stand between the texts of a run.
 
 #![allow(unsafe_code, reason = "functions that Node-API calls, which is C")]
 
@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use napi::sys;
 
+use crate::dispatch::Dispatch;
 use crate::environment;
-use crate::instance::{Instance, Role, Route};
+use crate::instance::{Instance, Route};
 use crate::raw::{Arguments, Env, guard};
 use ipcio::Error;
 use ipcio::driver::client::Outgoing;
@@ -23,15 +24,6 @@ use ipcio::driver::protocol::frame::{HEADER, Kind};
 
 /// Room for text that is kept between calls.
 const KEPT: usize = 64 * 1024;
-
-/// The longest text that may come in a run, in UTF-16 code units. What longer ones cost is their copies, not the call.
-const GATHERED: usize = 1_000;
-
-/// More than a run takes, in bytes, as long as the command is no book.
-const MOST: usize = 1024 * 1024;
-
-/// What a UTF-16 code unit takes at most in UTF-8, in bytes.
-const LARGEST_UNIT: usize = 3;
 
 thread_local! {
     /// The payload of the call that is being made.
@@ -62,7 +54,7 @@ pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
         ("write", write),
         ("respond", respond),
         ("respondRun", respond_run),
-        ("turn", turn),
+        ("dispatch", dispatch),
         ("flush", flush),
     ];
     for (name, function) in functions {
@@ -219,13 +211,13 @@ unsafe extern "C" fn respond_run(env: sys::napi_env, info: sys::napi_callback_in
     })
 }
 
-/// `turn(instance)`: writes what was queued, and hands over what happened.
-unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+/// `dispatch(instance)`: writes what was queued, and hands over what happened.
+unsafe extern "C" fn dispatch(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<1>::of(env, info) };
     guard((), || {
         if let Some(instance) = environment::instance(arguments.number(0)) {
-            instance.turn();
+            instance.dispatch();
         }
     });
     ptr::null_mut()
@@ -290,25 +282,14 @@ fn call<const N: usize>(
             instance.queued(payloads.count, payloads.size + payloads.count * HEADER);
             payloads.text.clear();
             payloads.text.shrink_to(KEPT);
-            result.map(|()| instance.wants_turn().then(|| room(&instance)))
+            result.map(|()| instance.gathers())
         })
     });
     let scope = arguments.scope();
     let value = match result {
-        Ok(Some(room)) => scope.number(room),
+        Ok(Some(gathers)) => scope.number(gathers),
         Ok(None) => None,
         Err(error) => scope.string(format!("{} {}", error.code().as_str(), error.message()).as_bytes()),
     };
     arguments.give(value)
-}
-
-/// How long a text may be that is gathered with others. A client's has to be one that no limit refuses; where each is
-/// shown, it is so at once.
-fn room(instance: &Instance) -> u32 {
-    let (verbose, limit) = match &instance.role {
-        // Where the queue may have no room for a run, each is to be refused by itself.
-        Role::Client(client) => client.with(|client, _| (client.verbose || client.room() < MOST, client.limit())),
-        Role::Server(server) => server.with(|server, _| (server.verbose, usize::MAX)),
-    };
-    if verbose { 0 } else { GATHERED.min(limit / LARGEST_UNIT) as u32 }
 }

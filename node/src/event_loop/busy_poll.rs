@@ -62,7 +62,7 @@ impl BusyPoll {
     }
 
     /// While it polled, another process had the CPU.
-    pub(crate) fn displaced(&mut self) {
+    pub(crate) fn preempted(&mut self) {
         self.close(LONGEST_PAUSE);
     }
 
@@ -161,7 +161,7 @@ mod tests {
         for round in 0..20 {
             rule.waited(SHORT_WAIT, CAP);
             rule.hit();
-            rule.displaced();
+            rule.preempted();
             for _ in 0..1 << round.min(LONGEST_PAUSE) {
                 assert_eq!(rule.window(CAP), Duration::ZERO);
                 rule.waited(SHORT_WAIT, CAP);
@@ -175,12 +175,12 @@ mod tests {
         for _ in 0..2 {
             rule.waited(SHORT_WAIT, CAP);
             (0..STEADY).for_each(|_| rule.hit());
-            rule.displaced();
+            rule.preempted();
             rule.waited(SHORT_WAIT, CAP);
             assert_eq!(rule.window(CAP), Duration::ZERO);
             rule.waited(SHORT_WAIT, CAP);
             assert_eq!(rule.window(CAP), CAP);
-            rule.displaced();
+            rule.preempted();
             (0..2).for_each(|_| rule.waited(SHORT_WAIT, CAP));
         }
     }
