@@ -76,3 +76,27 @@ test('timers and immediates run while messages go to and fro', async t => {
   running = false
   await exchange
 })
+
+for (const driver of DRIVERS) {
+  test(`timers and immediates run between messages that have gathered, by ${driver}`, async t => {
+    const domain = new Domain(t)
+    const text = 'x'.repeat(1_000)
+    const count = 8_000
+    const child = domain.spawn('flooded-server.js', [driver, count])
+    await child.report('listening')
+    const alice = await domain.client('alice')
+    const bob = new Inbox()
+    await domain.client('bob', { word: bob.takeData })
+    child.tell('block')
+    await child.report('blocked')
+    const sent = Array.from({ length: count }, () => alice.send('word', text))
+    const relayed = alice.emit('bob', 'word', 'relayed')
+    // The thread has read all that came before what it relays.
+    if (driver === 'thread') assert.deepEqual(await bob.first(1), ['relayed'])
+    child.tell('go on')
+    const { immediates, timers } = await child.report('counts')
+    await within(Promise.all([...sent, relayed]), 'the acknowledgements')
+    assert.ok(immediates >= 5, `${immediates} immediates`)
+    assert.ok(timers >= 1, `${timers} timers`)
+  })
+}

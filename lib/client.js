@@ -158,7 +158,7 @@ class Client extends EventEmitter {
     if (!this.isStarted()) {
       this.#core.outgoing.flush()
       this.#native.close()
-      this.#core.turn()
+      this.#core.drain()
       this.#abandon(closedError())
       return Promise.resolve()
     }

@@ -9,7 +9,7 @@ const { isEnding } = require('./exit.js')
 const { describeFailure, describeThrown, isError } = require('./failure.js')
 const { Outgoing } = require('./outgoing.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
-const { later } = require('./tick.js')
+const { afterOthers, later } = require('./tick.js')
 
 // Kinds of events: see `node/src/batch.rs`.
 const MESSAGE = 0
@@ -73,9 +73,12 @@ class Core {
     this.#instance.verbose = this.#verbose
   }
 
-  /** Called by the native side with a batch of events. */
+  /** Called by the native side with a batch of events, or without, where the rest waits for others of the event loop. */
   get onEvents() {
-    return (text, parts) => this.#dispatch(JSON.parse(text), parts)
+    return (text, parts) => {
+      if (text === undefined) afterOthers(() => native.resume(this.id))
+      else this.#dispatch(JSON.parse(text), parts)
+    }
   }
 
   addHandlers(collection) {
@@ -110,6 +113,12 @@ class Core {
     this.#planned = false
     this.outgoing.end()
     native.dispatch(this.id)
+  }
+
+  /** Writes what was queued, and takes all events there are, however many. */
+  drain() {
+    this.outgoing.end()
+    native.drain(this.id)
   }
 
   /** Writes what was queued as far as the sockets take it now, and takes no events. */

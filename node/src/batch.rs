@@ -273,6 +273,11 @@ impl Run {
 }
 
 impl Batch {
+    /// Its size in bytes, with what stands apart.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len() + self.apart
+    }
+
     /// Whether all messages want answers.
     pub(crate) fn only_asks(&self) -> bool {
         !self.has_one_way

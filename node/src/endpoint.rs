@@ -77,11 +77,11 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
         }
     }
 
-    /// The next batch of events.
+    /// The next batch of events. None while it is paused.
     pub(crate) fn take(&self) -> Option<Batch> {
         match self {
             Endpoint::Loop(endpoint) => endpoint.take(),
-            Endpoint::Thread(endpoint) => endpoint.batches().take(),
+            Endpoint::Thread(endpoint) => endpoint.take(),
         }
     }
 
@@ -90,6 +90,22 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
         match self {
             Endpoint::Loop(endpoint) => endpoint.is_idle(),
             Endpoint::Thread(endpoint) => endpoint.batches().is_empty(),
+        }
+    }
+
+    /// Whether events wait until others of JavaScript's event loop have run. Under the loop driver none do: it reads a part
+    /// of what there is, and then the others run.
+    pub(crate) fn is_paused(&self) -> bool {
+        match self {
+            Endpoint::Loop(_) => false,
+            Endpoint::Thread(endpoint) => endpoint.is_paused(),
+        }
+    }
+
+    /// They have run.
+    pub(crate) fn resume(&self) {
+        if let Endpoint::Thread(endpoint) = self {
+            endpoint.resume();
         }
     }
 

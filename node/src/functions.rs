@@ -18,9 +18,10 @@ use crate::environment;
 use crate::instance::{Instance, Route};
 use crate::raw::{Arguments, Env, guard};
 use ipcio::Error;
-use ipcio::driver::client::Outgoing;
+use ipcio::driver::client::{Client, Outgoing};
 use ipcio::driver::machine::{Payload, SessionId};
 use ipcio::driver::protocol::frame::{HEADER, Kind};
+use ipcio::driver::server::Server;
 
 /// Room for text that is kept between calls.
 const KEPT: usize = 64 * 1024;
@@ -44,7 +45,7 @@ struct Payloads {
 /// # Safety
 /// `exports` is an object of the current environment `env`.
 pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
-    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 11] = [
+    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 13] = [
         ("route", route),
         ("send", send),
         ("sendRun", send_run),
@@ -55,6 +56,8 @@ pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
         ("respond", respond),
         ("respondRun", respond_run),
         ("dispatch", dispatch),
+        ("resume", resume),
+        ("drain", drain),
         ("flush", flush),
     ];
     for (name, function) in functions {
@@ -94,8 +97,7 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let Route { kind, name, command } = &*instance.route.borrow();
         let request = arguments.large_number(3);
         let outgoing = Outgoing { kind: *kind, name, command, payload, request };
-        let Some(client) = instance.client() else { return Ok(()) };
-        client.with(|client, _| {
+        instance.with(Ok(()), |client: &mut Client, _| {
             client.push(&outgoing)?;
             let limit = arguments.large_number(4).checked_sub(1).map(Duration::from_millis);
             // An end that the clock can't tell never comes.
@@ -116,9 +118,7 @@ unsafe extern "C" fn send_run(env: sys::napi_env, info: sys::napi_callback_info)
         let Route { kind, name, command } = &*instance.route.borrow();
         let request = arguments.large_number(2);
         let first = Outgoing { kind: *kind, name, command, payload: Payload::Json(b""), request };
-        if let Some(client) = instance.client() {
-            client.with(|client, _| client.push_run(&first, texts));
-        }
+        instance.with((), |client: &mut Client, _| client.push_run(&first, texts));
         Ok(())
     })
 }
@@ -128,9 +128,7 @@ unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<2>::of(env, info) };
     call(&arguments, |instance, _| {
-        if let Some(client) = instance.client() {
-            client.with(|client, _| client.cancel(arguments.large_number(1)));
-        }
+        instance.with((), |client: &mut Client, _| client.cancel(arguments.large_number(1)));
         Ok(())
     })
 }
@@ -142,9 +140,7 @@ unsafe extern "C" fn emit(env: sys::napi_env, info: sys::napi_callback_info) -> 
     call(&arguments, |instance, payloads| {
         let (name, command, delivery) = (arguments.string(1), arguments.string(2), optional(&arguments, 5));
         let payload = payloads.read(&arguments, 3);
-        instance.server().map_or(Ok(()), |server| {
-            server.with(|server, _| server.emit(&name, &command, payload, delivery.as_deref()))
-        })
+        instance.with(Ok(()), |server: &mut Server, _| server.emit(&name, &command, payload, delivery.as_deref()))
     })
 }
 
@@ -155,9 +151,7 @@ unsafe extern "C" fn broadcast(env: sys::napi_env, info: sys::napi_callback_info
     call(&arguments, |instance, payloads| {
         let (command, except) = (arguments.string(1), optional(&arguments, 4));
         let payload = payloads.read(&arguments, 2);
-        instance
-            .server()
-            .map_or(Ok(()), |server| server.with(|server, _| server.broadcast(&command, payload, except.as_deref())))
+        instance.with(Ok(()), |server: &mut Server, _| server.broadcast(&command, payload, except.as_deref()))
     })
 }
 
@@ -169,9 +163,7 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
         let (command, delivery) = (arguments.string(2), optional(&arguments, 5));
         let payload = payloads.read(&arguments, 3);
         let session = SessionId(arguments.number(1));
-        instance.server().map_or(Ok(()), |server| {
-            server.with(|server, _| server.send(session, &command, payload, delivery.as_deref()))
-        })
+        instance.with(Ok(()), |server: &mut Server, _| server.send(session, &command, payload, delivery.as_deref()))
     })
 }
 
@@ -182,13 +174,8 @@ unsafe extern "C" fn respond(env: sys::napi_env, info: sys::napi_callback_info) 
     call(&arguments, |instance, payloads| {
         let payload = payloads.read(&arguments, 4);
         let outcome = if arguments.number(3) == 0 { Ok(payload) } else { Err(payload) };
-        let session = SessionId(arguments.number(1));
-        let request = arguments.large_number(2);
-        if let Some(client) = instance.client() {
-            client.with(|client, _| client.respond(request, outcome));
-        } else if let Some(server) = instance.server() {
-            server.with(|server, _| server.respond(session, request, outcome));
-        }
+        let answer = (arguments.large_number(2), outcome);
+        instance.respond(SessionId(arguments.number(1)), std::iter::once(answer));
         Ok(())
     })
 }
@@ -199,14 +186,8 @@ unsafe extern "C" fn respond_run(env: sys::napi_env, info: sys::napi_callback_in
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<4>::of(env, info) };
     call(&arguments, |instance, payloads| {
-        let answers = (arguments.large_number(3)..).zip(payloads.read_run(&arguments, 2).map(Payload::Json));
-        let session = SessionId(arguments.number(1));
-        if let Some(client) = instance.client() {
-            client.with(|client, _| answers.for_each(|(request, payload)| client.respond(request, Ok(payload))));
-        } else if let Some(server) = instance.server() {
-            server
-                .with(|server, _| answers.for_each(|(request, payload)| server.respond(session, request, Ok(payload))));
-        }
+        let outcomes = payloads.read_run(&arguments, 2).map(|text| Ok(Payload::Json(text)));
+        instance.respond(SessionId(arguments.number(1)), (arguments.large_number(3)..).zip(outcomes));
         Ok(())
     })
 }
@@ -214,22 +195,37 @@ unsafe extern "C" fn respond_run(env: sys::napi_env, info: sys::napi_callback_in
 /// `dispatch(instance)`: writes what was queued, and hands over what happened.
 unsafe extern "C" fn dispatch(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
-    let arguments = unsafe { Arguments::<1>::of(env, info) };
-    guard((), || {
-        if let Some(instance) = environment::instance(arguments.number(0)) {
-            instance.dispatch();
-        }
-    });
-    ptr::null_mut()
+    unsafe { with_instance(env, info, Instance::dispatch) }
+}
+
+/// `resume(instance)`: others of the event loop have run since `onEvents` was called without events.
+unsafe extern "C" fn resume(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    unsafe { with_instance(env, info, Instance::resume) }
+}
+
+/// `drain(instance)`: as `dispatch`, without a pause for others.
+unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    unsafe { with_instance(env, info, Instance::drain) }
 }
 
 /// `flush(instance)`: writes what was queued as far as the sockets take it, and hands nothing over.
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
+    unsafe { with_instance(env, info, Instance::flush) }
+}
+
+/// Calls `body` with the instance that is the only argument.
+///
+/// # Safety
+/// `env` and `info` are those of the call.
+unsafe fn with_instance(env: sys::napi_env, info: sys::napi_callback_info, body: fn(&Instance)) -> sys::napi_value {
+    // SAFETY: the caller's promise.
     let arguments = unsafe { Arguments::<1>::of(env, info) };
     guard((), || {
         if let Some(instance) = environment::instance(arguments.number(0)) {
-            instance.flush();
+            body(&instance);
         }
     });
     ptr::null_mut()

@@ -5,14 +5,14 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::batch::Part;
-use crate::cork::{Cork, Limits};
+use crate::cork::Cork;
 use crate::dispatch::Dispatch;
 use crate::endpoint::{Driver, Endpoint};
 use crate::memory;
 use crate::raw::{self, Callback, Env, guard};
+use crate::role::{Class, Role};
 use ipcio::Error;
-use ipcio::driver::client::Client;
-use ipcio::driver::machine::Machine;
+use ipcio::driver::machine::{Events, Payload, SessionId};
 use ipcio::driver::protocol::frame::Kind;
 use ipcio::driver::server::Server;
 
@@ -20,13 +20,15 @@ use ipcio::driver::server::Server;
 #[derive(Debug)]
 pub(crate) struct Instance {
     env: Env,
-    pub(crate) role: Role,
+    role: Role,
     /// Where the messages of a client go.
     pub(crate) route: RefCell<Route>,
     /// Called with each batch, as long as the instance is started.
     callback: RefCell<Option<Rc<Callback>>>,
     /// Whether events are being handed over. What JavaScript queues meanwhile is written at the end of that.
     dispatching: Cell<bool>,
+    /// Whether JavaScript is going to call [`Instance::resume`].
+    paused: Cell<bool>,
     /// Whether it keeps the process alive.
     active: Cell<bool>,
     cork: Cork,
@@ -46,13 +48,6 @@ impl Default for Route {
     }
 }
 
-/// What an instance is.
-#[derive(Debug)]
-pub(crate) enum Role {
-    Client(Endpoint<Client>),
-    Server(Endpoint<Server>),
-}
-
 /// Runs an expression for the endpoint of either role.
 macro_rules! either {
     ($instance:expr, $endpoint:ident => $body:expr) => {
@@ -64,21 +59,15 @@ macro_rules! either {
 }
 
 impl Instance {
-    /// It allows to poll for as long as `busy_poll`. `mode` is that of the sockets' files. `role` takes the endpoint.
-    pub(crate) fn new<M: Machine + Send + 'static>(
-        env: Env,
-        driver: Driver,
-        machine: M,
-        mode: u32,
-        busy_poll: Duration,
-        role: fn(Endpoint<M>) -> Role,
-    ) -> Rc<Instance> {
+    /// It allows to poll for as long as `busy_poll`. `mode` is that of the sockets' files.
+    pub(crate) fn new<M: Class>(env: Env, driver: Driver, machine: M, mode: u32, busy_poll: Duration) -> Rc<Instance> {
         Rc::new_cyclic(|instance: &Weak<Instance>| Instance {
             env,
-            role: role(Endpoint::new(machine, mode, busy_poll, driver, instance.clone())),
+            role: M::role(Endpoint::new(machine, mode, busy_poll, driver, instance.clone())),
             route: RefCell::default(),
             callback: RefCell::new(None),
             dispatching: Cell::new(false),
+            paused: Cell::new(false),
             active: Cell::new(false),
             cork: Cork::default(),
         })
@@ -89,20 +78,25 @@ impl Instance {
         self.env
     }
 
-    /// The client, if it is one.
-    pub(crate) fn client(&self) -> Option<&Endpoint<Client>> {
-        match &self.role {
-            Role::Client(client) => Some(client),
-            Role::Server(_) => None,
+    /// Calls `f` with the machine, if it is of this class; otherwise gives `otherwise`.
+    pub(crate) fn with<M: Class, T>(&self, otherwise: T, f: impl FnOnce(&mut M, &mut dyn Events) -> T) -> T {
+        match M::of(&self.role) {
+            Some(endpoint) => endpoint.with(f),
+            None => otherwise,
         }
     }
 
-    /// The server, if it is one.
-    pub(crate) fn server(&self) -> Option<&Endpoint<Server>> {
-        match &self.role {
-            Role::Server(server) => Some(server),
-            Role::Client(_) => None,
-        }
+    /// Answers deliveries that came on this session.
+    pub(crate) fn respond<'a>(
+        &self,
+        session: SessionId,
+        answers: impl Iterator<Item = (u64, Result<Payload<'a>, Payload<'a>>)>,
+    ) {
+        either!(self, endpoint => endpoint.with(|machine, _| {
+            for (request, outcome) in answers {
+                Class::respond(machine, session, request, outcome);
+            }
+        }));
     }
 
     /// The instance is started: its events go to `callback`.
@@ -113,7 +107,7 @@ impl Instance {
 
     /// Starts a server.
     pub(crate) fn listen(&self) -> Result<(), Error> {
-        let Some(server) = self.server() else { return Ok(()) };
+        let Some(server) = Server::of(&self.role) else { return Ok(()) };
         let (listener, path) = server.with(|server, _| server.start(Instant::now()).map(|id| (id, server.path())))?;
         server.listen(listener, &path).inspect_err(|_| server.with(|server, _| server.start_failed()))
     }
@@ -136,17 +130,23 @@ impl Instance {
         if self.dispatching.get() && !self.cork.has_several() {
             return None;
         }
-        let limits = match &self.role {
-            Role::Client(client) => client.with(|client, _| Limits {
-                verbose: client.verbose,
-                message: client.limit(),
-                queue: client.room(),
-            }),
-            Role::Server(server) => {
-                server.with(|server, _| Limits { verbose: server.verbose, message: usize::MAX, queue: usize::MAX })
-            }
-        };
+        let limits = either!(self, endpoint => endpoint.with(|machine, _| machine.limits()));
         Some(limits.gathers())
+    }
+
+    /// Others of JavaScript's event loop have run: hands over what has waited for that.
+    pub(crate) fn resume(&self) {
+        self.paused.set(false);
+        either!(self, endpoint => endpoint.resume());
+        self.dispatch();
+    }
+
+    /// Hands over all events, without a pause for others.
+    pub(crate) fn drain(&self) {
+        self.dispatch();
+        while self.paused.get() && !self.dispatching.get() {
+            self.resume();
+        }
     }
 
     /// Takes the files of sockets away, since the process ends.
@@ -183,9 +183,27 @@ impl Instance {
             self.cork.uncork();
             self.flush();
             if either!(self, endpoint => endpoint.is_idle()) {
-                break;
+                return;
+            }
+            if either!(self, endpoint => endpoint.is_paused()) && self.pause() {
+                return;
             }
         }
+    }
+
+    /// Lets others of JavaScript's event loop run before more is handed over. Whether it can be asked to go on then.
+    fn pause(&self) -> bool {
+        if self.paused.get() {
+            return true;
+        }
+        let Some(callback) = self.callback.borrow().clone() else {
+            // No handler is called, so others are not delayed.
+            either!(self, endpoint => endpoint.resume());
+            return false;
+        };
+        self.paused.set(true);
+        self.env.scope(|_| callback.call(&[]));
+        true
     }
 
     /// Calls JavaScript with a batch.
@@ -206,10 +224,7 @@ impl Instance {
 
     /// The machine may have begun or ended: the process has to stay for it, or not.
     fn changed(&self) {
-        let active = match &self.role {
-            Role::Client(endpoint) => endpoint.with(|client, _| client.is_active()),
-            Role::Server(endpoint) => endpoint.with(|server, _| server.is_started() || server.is_closing()),
-        };
+        let active = either!(self, endpoint => endpoint.with(|machine, _| Class::is_active(machine)));
         // Another thread may have brought it to its end just now: JavaScript has to learn of it.
         let active = active || !either!(self, endpoint => endpoint.is_idle());
         either!(self, endpoint => endpoint.changed(active));

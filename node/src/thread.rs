@@ -12,13 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use napi::sys;
 
-use crate::batch::Batches;
+use crate::batch::{Batch, Batches};
 use crate::dispatch::Dispatch;
 use crate::memory;
 use crate::raw::{Env, Scope, guard};
 use ipcio::driver::Driver;
 use ipcio::driver::machine::{Event, Events, Machine};
 use ipcio::{Code, Error};
+
+/// So much is handed to JavaScript, in bytes, before others of its event loop run: about what the loop driver reads at once.
+///
+/// All calls of a threadsafe function that have gathered are made in one iteration of the loop, and those that are added
+/// meanwhile: without an end to that, a thread that always has more keeps timers and other sockets of the program waiting.
+const HANDED_AT_ONCE: usize = 512 * 1024;
 
 /// What an instance needs to be driven by a thread of tokio's.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub(crate) struct ThreadEndpoint<M: Machine> {
     wake: Arc<Wake>,
     env: Env,
     alive: Cell<bool>,
+    /// The size of what was handed over since others have run, in bytes.
+    handed: Cell<usize>,
 }
 
 /// Events that wait for JavaScript, and the function that wakes it.
@@ -75,7 +83,7 @@ impl<M: Machine + Send + 'static> ThreadEndpoint<M> {
         function.set_target(instance);
         let wake = Arc::new(Wake { batches: Mutex::default(), function: Mutex::new(Some(function)) });
         let driver = Driver::new(machine, mode, runtime, Box::new(Recorder(Arc::clone(&wake))));
-        ThreadEndpoint { driver, wake, env, alive: Cell::new(false) }
+        ThreadEndpoint { driver, wake, env, alive: Cell::new(false), handed: Cell::new(0) }
     }
 }
 
@@ -83,6 +91,27 @@ impl<M: Machine> ThreadEndpoint<M> {
     /// The events that wait.
     pub(crate) fn batches(&self) -> MutexGuard<'_, Batches> {
         lock(&self.wake.batches)
+    }
+
+    /// The next batch. None while it is paused.
+    pub(crate) fn take(&self) -> Option<Batch> {
+        let handed = self.handed.get();
+        if handed >= HANDED_AT_ONCE {
+            return None;
+        }
+        let batch = self.batches().take()?;
+        self.handed.set(handed + batch.size());
+        Some(batch)
+    }
+
+    /// Whether events wait until others of JavaScript's event loop have run.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.handed.get() >= HANDED_AT_ONCE && !self.batches().is_empty()
+    }
+
+    /// They have run.
+    pub(crate) fn resume(&self) {
+        self.handed.set(0);
     }
 
     /// Whether the process has to stay.
