@@ -34,7 +34,7 @@ pub(crate) fn install() {
             coloured_output: wants_colour(std::io::stdout().is_terminal()),
             coloured_errors: wants_colour(std::io::stderr().is_terminal()),
         };
-        // Whoever has installed another subscriber in this process sees the events there.
+        // Another subscriber that this process has installed gets the events instead.
         let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(console));
     });
 }

@@ -109,7 +109,7 @@ extern "C" fn on_cleanup(id: *mut c_void) {
     });
 }
 
-/// The same where there is a loop driver. Asynchronous, because libuv needs another turn of the loop to close
+/// The same where there is a loop driver. Asynchronous, because libuv needs another iteration of the loop to close
 /// handles; freeing them at once, or not at all, aborts the process.
 extern "C" fn on_loop_cleanup(handle: sys::napi_async_cleanup_hook_handle, id: *mut c_void) {
     guard((), || {

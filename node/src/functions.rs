@@ -123,7 +123,7 @@ unsafe extern "C" fn send_run(env: sys::napi_env, info: sys::napi_callback_info)
     })
 }
 
-/// `cancel(instance, request)`: nobody waits for the answer any more.
+/// `cancel(instance, request)`: the answer is not waited for any more.
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<2>::of(env, info) };

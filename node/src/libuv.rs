@@ -30,7 +30,7 @@ pub(crate) type OnHandle = unsafe extern "C" fn(*mut c_void);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Loop(*mut c_void);
 
-/// A handle of libuv. It has to be closed before its loop ends; its memory is given back after that. Once it is closed, its
+/// A handle of libuv. It must be closed before its loop ends; its memory is given back after that. Once it is closed, its
 /// methods do nothing.
 #[derive(Debug)]
 pub(crate) struct Handle(Cell<*mut c_void>);
@@ -168,11 +168,11 @@ impl Handle {
         }
     }
 
-    /// Closes it; `on_closed` follows in a later turn of the loop.
+    /// Closes it; `on_closed` follows in a later iteration of the loop.
     pub(crate) fn close(&self, on_closed: OnHandle) {
         self.with(|functions, pointer| {
             self.0.set(ptr::null_mut());
-            // SAFETY: the handle is initialised, and from now on nobody finds it.
+            // SAFETY: the handle is initialised, and is not found from now on.
             unsafe { (functions.close)(pointer, on_closed) };
         });
     }

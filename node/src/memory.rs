@@ -37,8 +37,8 @@ mod counting {
     /// Nothing is given back before so long a time without much being freed: it may be needed again.
     const QUIET: Duration = Duration::from_secs(1);
 
-    /// After so many times it is not waited for: whoever never is quiet makes the calls with which the allocator gives memory
-    /// back by itself, what has not been needed for a while first.
+    /// After so many times it is not waited for: a process that never is quiet makes the calls with which the allocator gives
+    /// memory back by itself, what has not been needed for a while first.
     const LOOKS: usize = 10;
 
     #[global_allocator]

@@ -15,7 +15,7 @@ impl Preemption {
     /// Whether it happened since this was asked last. A gap in time alone may also be the hypervisor's doing, or an
     /// interrupt's, and says nothing of other processes.
     pub(super) fn happened(&self) -> bool {
-        // Where nobody counts, each gap is taken for one.
+        // Where the system does not count, each gap is taken for one.
         involuntary_switches().is_none_or(|count| self.count.replace(count) != count)
     }
 }
