@@ -245,7 +245,8 @@ impl Events for Batches {
             Event::SessionEnded { session, name, messages, bytes } => {
                 let batch = self.begin(Code::SessionEnded);
                 batch.number(u64::from(session.0));
-                batch.string(name);
+                // Only the loss is told under the name.
+                batch.string(if messages > 0 { name } else { "" });
                 batch.number(messages);
                 batch.number(bytes as u64);
             }

@@ -58,7 +58,7 @@ impl Server {
         session.blocked = false;
         session.link.outbox.shrink();
         session.waited = 0;
-        if session.is_slow(self.options.slow_consumer_limit) {
+        if session.is_slow(&self.options) {
             self.overflowing.add(id);
         }
         let (texts, limit, allowed) = (session.texts(), session.limit, self.options.slow_consumer_limit);

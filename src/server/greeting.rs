@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::held::{Held, Holding};
 use super::legacy::Legacy;
-use super::session::{Session, Wire};
+use super::session::{Refusals, Session, Wire};
 use super::{Connection, Options, Server, Timer};
 use crate::commands;
 use crate::link::Link;
@@ -239,6 +239,7 @@ impl Server {
                 blocked: false,
                 reports: false,
                 refusing: false,
+                refusals: Refusals::default(),
                 asked: 0,
             },
         );
@@ -287,6 +288,7 @@ impl Server {
             }
         } else {
             session.link.restart();
+            session.refusals = Refusals::default();
             // It speaks of what the client has sent by other numbers from now on.
             session.link.outbox.for_each_mut(|bytes| {
                 if matches!(frame::kind_of(bytes), Kind::Held | Kind::Released) {

@@ -148,7 +148,7 @@ impl Server {
         if let Some(request) = request
             && self.asks_too_much(id)
         {
-            return self.answer_failure(id, request, &error::too_many_deliveries(self.options.max_deliveries));
+            return self.refuse(id, request);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(command) = self.commands.find(frame.command) else {

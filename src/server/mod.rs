@@ -374,15 +374,9 @@ impl Dirty {
 }
 
 /// Something was queued for this session.
-fn queued(
-    session: &Session,
-    id: SessionId,
-    dirty: &mut Dirty,
-    overflowing: &mut Overflowing,
-    slow_consumer_limit: usize,
-) {
+fn queued(session: &Session, id: SessionId, dirty: &mut Dirty, overflowing: &mut Overflowing, options: &Options) {
     session.connections().for_each(|connection| dirty.add(connection));
-    if session.is_slow(slow_consumer_limit) {
+    if session.is_slow(options) {
         overflowing.add(id);
     }
 }

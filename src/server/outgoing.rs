@@ -3,7 +3,7 @@
 use super::backlog::Broadcast;
 use super::session::{Session, Wire};
 use super::{Connection, Server, check_size, queued};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::machine::{Event, Events, SessionId};
 use crate::narration::narrate;
 use crate::protocol::frame::{EXTENDED_SINCE, Frame, Kind};
@@ -26,7 +26,7 @@ impl Server {
             self.away.queued(id, frame.size());
         }
         session.link.outbox.push(&frame);
-        queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+        queued(session, id, &mut self.dirty, &mut self.overflowing, &self.options);
     }
 
     /// Queues a frame for everybody; it is encoded once, and stored once for all that are away, and for all where it is
@@ -50,7 +50,7 @@ impl Server {
                     Broadcast::Large(shared) => session.link.outbox.push_shared(shared),
                 }
                 if !waits {
-                    queued(session, id, &mut self.dirty, &mut self.overflowing, self.options.slow_consumer_limit);
+                    queued(session, id, &mut self.dirty, &mut self.overflowing, &self.options);
                 }
             }
         };
@@ -126,6 +126,14 @@ impl Server {
             Ok(()) => self.push(id, frame),
             Err(error) => self.push(id, &Frame { payload: &error.to_json(), ..Frame::bare(Kind::Failure, frame.id) }),
         }
+    }
+
+    /// Refuses a delivery of a client that may ask no more.
+    pub(super) fn refuse(&mut self, id: SessionId, request: u64) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.refusals.add(&session.link.outbox);
+        }
+        self.answer_failure(id, request, &error::too_many_deliveries(self.options.max_deliveries));
     }
 
     pub(super) fn answer_failure(&mut self, id: SessionId, request: u64, error: &Error) {

@@ -50,7 +50,7 @@ impl Server {
 
     pub(super) fn relay_request(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
         if self.asks_too_much(id) {
-            return self.answer_failure(id, frame.id, &error::too_many_deliveries(self.options.max_deliveries));
+            return self.refuse(id, frame.id);
         }
         let Some(session) = self.sessions.get(&id) else { return };
         narrate!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use super::Options;
 use super::held::Holding;
 use super::legacy::Legacy;
 use crate::link::Link;
 use crate::machine::ConnectionId;
 use crate::protocol::frame::{self, Kind};
+use crate::protocol::outbox::Outbox;
 
 /// A client that has not acknowledged so many frames has enough to do: it acknowledges every 64, so it says long before
 /// it is through how far it is.
@@ -18,6 +20,10 @@ const WORTH_WRITING: usize = 16 * 1024;
 /// So many bytes that were written may lack their acknowledgement, however little may wait to be written: even a client
 /// that reads and handles everything at once acknowledges it some milliseconds later.
 const UNACKNOWLEDGED: usize = 64 * 1024 * 1024;
+
+/// So many deliveries may be refused before the first refusal is acknowledged, and as many as it may ask where those are
+/// more. A client acknowledges behind what it has queued.
+const REFUSALS: usize = 1 << 16;
 
 /// A client, connected or expected back.
 #[derive(Debug)]
@@ -44,6 +50,8 @@ pub(super) struct Session {
     pub(super) reports: bool,
     /// Whether a frame was refused because the server closes: no later one may count either.
     pub(super) refusing: bool,
+    /// Deliveries that were refused, one of which the client may not have acknowledged.
+    pub(super) refusals: Refusals,
     /// Deliveries that the application has not answered yet.
     pub(super) asked: usize,
 }
@@ -57,6 +65,28 @@ pub(super) enum Wire {
     Frames(ConnectionId),
     /// Connections of protocol 1.
     Legacy(Box<Legacy>),
+}
+
+/// Deliveries that were refused in a row while the first of them is not acknowledged.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    count: usize,
+    /// The sequence number of the first.
+    first: u64,
+}
+
+impl Refusals {
+    /// The frame that is pushed next refuses one.
+    pub(super) fn add(&mut self, outbox: &Outbox) {
+        if !self.are_open(outbox) {
+            *self = Refusals { count: 0, first: outbox.acknowledged() + outbox.len() + 1 };
+        }
+        self.count += 1;
+    }
+
+    fn are_open(&self, outbox: &Outbox) -> bool {
+        self.first > outbox.acknowledged()
+    }
 }
 
 impl Session {
@@ -86,8 +116,11 @@ impl Session {
     }
 
     /// Whether the client does not read, or does not acknowledge what it reads.
-    pub(super) fn is_slow(&self, limit: usize) -> bool {
-        let outbox = &self.link.outbox;
+    pub(super) fn is_slow(&self, options: &Options) -> bool {
+        let (outbox, limit) = (&self.link.outbox, options.slow_consumer_limit);
+        if self.refusals.count > options.max_deliveries.max(REFUSALS) && self.refusals.are_open(outbox) {
+            return true;
+        }
         outbox.unwritten_size().saturating_sub(self.waited) > limit
             || outbox.unacknowledged_size() > limit.max(UNACKNOWLEDGED)
     }

@@ -87,10 +87,9 @@ impl Server {
     }
 
     fn look_at_slow(&mut self, now: Instant, events: &mut dyn Events) {
-        let limit = self.options.slow_consumer_limit;
         for (id, tried) in std::mem::take(&mut self.overflowing.sessions) {
             let Some(session) = self.sessions.get(&id) else { continue };
-            if !session.is_slow(limit) {
+            if !session.is_slow(&self.options) {
                 session.connections().for_each(|connection| self.hear_on(connection, now, events));
             } else if tried || !session.is_connected() {
                 narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());

@@ -3,7 +3,7 @@
 use ipcio::Code;
 use ipcio::driver::client;
 use ipcio::driver::machine::Payload;
-use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::protocol::frame::{Frame, Kind};
 use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
@@ -214,6 +214,38 @@ fn a_client_that_comes_back_again_and_again_and_never_reads_keeps_no_more_than_m
         assert!(bytes < 3_000, "{kept:?}");
     }
     assert!(ended > 3, "{ended}");
+}
+
+#[test]
+fn a_client_that_asks_on_and_never_acknowledges_that_it_may_not_is_dropped() {
+    const REFUSALS: usize = 1 << 16;
+    let mut world = with_server(server::Options { max_deliveries: 3, ..server_options() });
+    let hello = r#"{"id":null,"command":"handshake","data":"mallory","delivery":null,"ipcio":{"version":2,"session":"m","attempt":1,"server":null,"received":0,"limit":1000}}"#;
+    let raw = world.connect_raw(None).unwrap();
+    world.raws[raw].to_server.extend_from_slice(hello.as_bytes());
+    let mut sequence = 0;
+    let mut asks = |world: &mut World, count: usize| {
+        for _ in 0..count {
+            sequence += 1;
+            let frame = Frame { name: "bob", command: COMMAND, payload: b"1", ..Frame::bare(Kind::Request, sequence) };
+            frame.encode(&mut world.raws[raw].to_server);
+        }
+        world.carry_raw(raw, usize::MAX);
+        next_turn(world);
+        world.raws[raw].is_open()
+    };
+    assert!(asks(&mut world, 3 + REFUSALS));
+    // Who acknowledges the first is heard on, and who has acknowledged none of as many again is not.
+    Frame::bare(Kind::Acknowledgement, 1).encode(&mut world.raws[raw].to_server);
+    assert!(asks(&mut world, REFUSALS));
+    world.take_server();
+    assert!(!asks(&mut world, 1));
+    let said = world.take_server();
+    assert!(matches!(&said[..], [Said::SessionDisconnected, Said::SessionEnded { .. }]), "{said:?}");
+    assert_eq!(
+        world.server().outstanding().iter().find(|kept| kept.0 == "deliveries that no client has answered"),
+        None
+    );
 }
 
 #[test]
