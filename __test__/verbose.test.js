@@ -44,6 +44,12 @@ test('verbose prints what happens, with a title, a subject and details', async t
   assert.equal(child.stderr, '')
 })
 
+test('verbose tells of a message whose command has no handler', async t => {
+  const { stdout } = await run(t, 'verbose', { FORCE_COLOR: '0' })
+  assert.match(stdout, /NO HANDLER spokn from talker/)
+  assert.match(stdout, /NO HANDLER hird from the server/)
+})
+
 test('verbose is in colour where colour is asked for: bold title, yellow subject, dim details', async t => {
   const { stdout } = await run(t, 'verbose', { FORCE_COLOR: '1' })
   const line = stdout.split('\n').find(text => text.includes('HANDLER EXEC') && text.includes('spoken'))

@@ -123,6 +123,7 @@ impl Client {
     pub(super) fn message(&mut self, frame: &Frame<'_>, events: &mut dyn Events) {
         let request = (frame.kind == Kind::Request).then_some(frame.id);
         let Some(command) = self.commands.find(frame.command) else {
+            narrate!(self.verbose, "NO HANDLER", frame.command, "from {}", whom(frame.name));
             if let Some(request) = request {
                 let failure = error::no_such_command(frame.command).to_json();
                 self.asked += 1;

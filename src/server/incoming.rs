@@ -152,6 +152,7 @@ impl Server {
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(command) = self.commands.find(frame.command) else {
+            narrate!(self.verbose, "NO HANDLER", frame.command, "from {}", session.name);
             if let Some(request) = request {
                 self.answer_failure(id, request, &error::no_such_command(frame.command));
             }
