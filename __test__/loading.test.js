@@ -71,7 +71,7 @@ test('a package without its file is told', t => {
 test('a binary of another version is told, with both versions', t => {
   const { load } = installation(t, { version: '9.8.7', packages: { [own]: binary } })
   const says = load()
-  assert.match(says, /^ERR_IPC_WRONG_BINARY ipcio is of version 9\.8\.7 and its binary of .*: /)
+  assert.match(says, /^ERR_IPC_WRONG_BINARY ipcio has version 9\.8\.7, but its binary has .*: /)
   assert.ok(says.includes(manifest.version))
 })
 

@@ -4,9 +4,10 @@
 
 const { target, filePath, isBuilt, isCheckout } = require('./binary.js')
 const { forbidden, mismatched, missing, tooOld, unloadable, wrongPlatform } = require('./refusals.js')
-const { version } = require('../package.json')
+const { engines, version } = require('../package.json')
 
-const OLDEST_NODE = 20
+/** `engines` says `>=20`. */
+const OLDEST_NODE = Number(/\d+/.exec(engines.node)[0])
 
 /** What Node.js says where `--no-addons`, or the permission model, keeps addons out. */
 const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED']

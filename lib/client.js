@@ -2,6 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
+const { events, messages } = require('./constants.js')
 const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { describe } = require('./describe.js')
 const { closedError, invalidArgument, ipcError, refusable } = require('./errors.js')
@@ -9,27 +10,14 @@ const { release, watchOver } = require('./exit.js')
 const { remoteError } = require('./failure.js')
 const { nativeOptions } = require('./options.js')
 const { PromiseQueue, PromiseTable, quiet } = require('./promises.js')
+const { inconsistent } = require('./refusals.js')
 const { abortReason, checkSignal, watchSignal } = require('./signals.js')
 const { Socket } = require('./socket.js')
 const { afterOthers } = require('./tick.js')
 const { afterwards } = require('./timer.js')
 
-// Kinds of events: see `node/src/batch.rs`.
-const REJECTED = 4
-const CONNECTED = 5
-const DISCONNECTED = 6
-const REFUSED = 7
-const DRAINED = 11
-const CLOSED = 12
-const WAITING = 17
-const TIMED_OUT = 16
-
-// Kinds of messages: see `src/protocol/frame.rs`.
-const SEND = 2
-const EMIT = 3
-const BROADCAST = 4
-const REQUEST = 5
-const DISCOVER = 8
+const { REJECTED, TIMED_OUT, CONNECTED, DISCONNECTED, WAITING, DRAINED, REFUSED, CLOSED } = events
+const { SEND, EMIT, BROADCAST, REQUEST, DISCOVER } = messages
 
 /** How many deliveries whose time is over reject before others have their turn. */
 const EXPIRED_AT_ONCE = 256
@@ -293,7 +281,7 @@ class Client extends EventEmitter {
       peer: () => this.#peer,
       answered: (request, data, failed) => this.#answered(request, data, failed),
       settled: count => this.#oneWay.resolve(count),
-      event: (kind, parts) => this.#event(kind, parts),
+      event: (kind, values) => this.#event(kind, values),
     }
   }
 
@@ -308,17 +296,17 @@ class Client extends EventEmitter {
     delivery.reject(remoteError(data))
   }
 
-  #event(kind, parts) {
+  #event(kind, values) {
     switch (kind) {
       case REJECTED:
-        this.#oneWay.reject(ipcError(parts[0], parts[1]))
+        this.#oneWay.reject(ipcError(values[0], values[1]))
         break
       case TIMED_OUT:
-        this.#expired.push({ first: parts[1], count: parts[2] })
+        this.#expired.push({ first: values[1], count: values[2] })
         if (!this.#waitsForOthers) this.#expire()
         break
       case CONNECTED:
-        this.#peer.uuid = parts[0]
+        this.#peer.uuid = values[0]
         this.#unwatch()
         this.#connecting?.resolve()
         this.#connecting = null
@@ -330,17 +318,20 @@ class Client extends EventEmitter {
         this.#disconnected()
         break
       case WAITING:
-        this.#core.announce('waiting', { path: this.#native.path, reason: ipcError(parts[0], parts[1]) })
+        this.#core.announce('waiting', { path: this.#native.path, reason: ipcError(values[0], values[1]) })
         break
       case DRAINED:
         this.#core.announce('drain')
         break
       case REFUSED:
-        this.#abandon(ipcError(parts[0], parts[1]))
+        this.#abandon(ipcError(values[0], values[1]))
         break
       case CLOSED:
         this.#disconnected()
         this.#abandon(closedError())
+        break
+      default:
+        throw inconsistent(`clients do not know the kind ${kind} of events`)
     }
   }
 

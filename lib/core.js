@@ -2,6 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
+const { eventLengths, events, flags } = require('./constants.js')
 const { Container } = require('./container.js')
 const { describe } = require('./describe.js')
 const { invalidArgument, ipcError, refusable } = require('./errors.js')
@@ -9,20 +10,17 @@ const { isEnding } = require('./exit.js')
 const { describeFailure, describeThrown, isError } = require('./failure.js')
 const { Outgoing } = require('./outgoing.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
+const { inconsistent } = require('./refusals.js')
 const { afterOthers, later } = require('./tick.js')
 
-// Kinds of events: see `node/src/batch.rs`.
-const MESSAGE = 0
-const ANSWER = 1
-const FAILURE = 2
-const SETTLED = 3
-/** How many entries the other kinds have, by kind. */
-const LENGTHS = [0, 0, 0, 2, 3, 2, 1, 3, 4, 2, 5, 2, 1, 4, 1, 1, 4, 3]
+const { MESSAGE, ANSWER, FAILURE, SETTLED } = events
+const { REDELIVERED, ATTACHED } = flags
 
-const REDELIVERED = 1
-const APART = 2
+/** The entries of a run in front of its payloads, the last of which is their count. */
+const MESSAGE_HEADER = eventLengths[MESSAGE]
+const ANSWER_HEADER = eventLengths[ANSWER]
 
-/** The session of a client: its server. */
+/** What counts as the session where a client has a single one: its server's. */
 const SERVER = 0
 
 /** Stands for a text that is no JSON. */
@@ -52,7 +50,7 @@ class Core {
 
   /**
    * `owner` is the Server or Client, `instance` the native one. `listener` gets the events: `peer(session)`,
-   * `server`, `answered(request, data, failed)`, `settled(count)` and `event(kind, parts)`.
+   * `server`, `answered(request, data, failed)`, `settled(count)` and `event(kind, values)`.
    */
   constructor(owner, instance, listener, verbose) {
     this.#owner = owner
@@ -75,9 +73,9 @@ class Core {
 
   /** Called by the native side with a batch of events, or without, where the rest waits for others of the event loop. */
   get onEvents() {
-    return (text, parts) => {
+    return (text, attachments) => {
       if (text === undefined) afterOthers(() => native.resume(this.id))
-      else this.#dispatch(JSON.parse(text), parts)
+      else this.#dispatch(JSON.parse(text), attachments)
     }
   }
 
@@ -128,9 +126,9 @@ class Core {
   }
 
   /** Announces an event of the owner. What a listener throws is uncaught, and disturbs nothing here. */
-  announce(event, ...parts) {
+  announce(event, ...values) {
     try {
-      announce.call(this.#owner, event, ...parts)
+      announce.call(this.#owner, event, ...values)
     } catch (error) {
       later(rethrow, error)
     }
@@ -142,46 +140,49 @@ class Core {
     else later(emitError, this.#owner, error)
   }
 
-  #dispatch(events, parts) {
+  #dispatch(batch, attachments) {
     let at = 0
-    while (at < events.length) {
-      const kind = events[at]
+    while (at < batch.length) {
+      const kind = batch[at]
       switch (kind) {
         case MESSAGE:
-          at = this.#messages(events, at, parts)
+          at = this.#messages(batch, at, attachments)
           break
         case ANSWER:
         case FAILURE:
-          at = this.#answers(events, at, parts)
+          at = this.#answers(batch, at, attachments)
           break
         case SETTLED:
-          this.#listener.settled(events[at + 1])
-          at += LENGTHS[SETTLED]
+          this.#listener.settled(batch[at + 1])
+          at += eventLengths[SETTLED]
           break
-        default:
-          this.#event(kind, events.slice(at + 1, at + LENGTHS[kind]))
-          at += LENGTHS[kind]
+        default: {
+          const end = at + lengthOf(kind)
+          this.#event(kind, batch.slice(at + 1, end))
+          at = end
+        }
       }
     }
   }
 
   /** What goes wrong with one event costs none of the others. */
-  #event(kind, parts) {
+  #event(kind, values) {
     try {
-      this.#listener.event(kind, parts)
+      this.#listener.event(kind, values)
     } catch (error) {
       later(rethrow, error)
     }
   }
 
   /** A run of answers: kind, flags, the number of the first request, count, then the data of each. */
-  #answers(events, at, parts) {
-    const failed = events[at] === FAILURE
-    const apart = (events[at + 1] & APART) !== 0
-    const first = events[at + 2]
-    const end = at + 4 + events[at + 3]
-    for (let next = at + 4, request = first; next < end; next++, request++) {
-      const data = apart ? this.#parse(parts[events[next]], SERVER) : events[next]
+  #answers(batch, at, attachments) {
+    const failed = batch[at] === FAILURE
+    const isAttached = (batch[at + 1] & ATTACHED) !== 0
+    const first = batch[at + 2]
+    const start = at + ANSWER_HEADER
+    const end = start + batch[at + 3]
+    for (let next = start, request = first; next < end; next++, request++) {
+      const data = isAttached ? this.#parse(attachments[batch[next]], SERVER) : batch[next]
       if (data === INVALID) this.#listener.answered(request, INVALID_JSON, true)
       else this.#listener.answered(request, data, failed)
     }
@@ -192,19 +193,20 @@ class Core {
    * A run of messages: kind, session, command, from, flags, the number of the first request or 0, count, then the data
    * of each.
    */
-  #messages(events, at, parts) {
-    const session = events[at + 1]
-    const handler = this.#handlers[events[at + 2]]
-    const from = events[at + 3]
-    const apart = (events[at + 4] & APART) !== 0
-    const redelivered = (events[at + 4] & REDELIVERED) !== 0
-    const first = events[at + 5]
+  #messages(batch, at, attachments) {
+    const session = batch[at + 1]
+    const handler = this.#handlers[batch[at + 2]]
+    const from = batch[at + 3]
+    const isAttached = (batch[at + 4] & ATTACHED) !== 0
+    const redelivered = (batch[at + 4] & REDELIVERED) !== 0
+    const first = batch[at + 5]
     const step = first === 0 ? 0 : 1
     const { server } = this.#listener
     const peer = this.#listener.peer(session)
-    const end = at + 7 + events[at + 6]
-    for (let next = at + 7, request = first; next < end; next++, request += step) {
-      const data = apart ? this.#parse(parts[events[next]], session) : events[next]
+    const start = at + MESSAGE_HEADER
+    const end = start + batch[at + 6]
+    for (let next = start, request = first; next < end; next++, request += step) {
+      const data = isAttached ? this.#parse(attachments[batch[next]], session) : batch[next]
       if (data !== INVALID) {
         this.#call(handler, session, request, new Container(data, peer, from, server, redelivered))
       } else if (request !== 0) {
@@ -215,14 +217,14 @@ class Core {
   }
 
   /**
-   * What stands apart: raw bytes as they are, or a large text, which nobody has looked at. One that is no JSON costs
-   * its session the connection.
+   * The data of an attachment: raw bytes as they are, or a large text, which has not been checked. If it is not JSON, its
+   * session loses the connection.
    */
-  #parse(part, session) {
-    if (typeof part === 'object') return part
+  #parse(attachment, session) {
+    if (typeof attachment === 'object') return attachment
     try {
       // It is undefined if it was too long for a string.
-      return JSON.parse(part)
+      return JSON.parse(attachment)
     } catch {
       this.#instance.distrust(session)
       this.plan()
@@ -269,6 +271,13 @@ class Core {
     }
     this.outgoing.call(native.respond, session, request, 1, JSON.stringify(describeFailure(error)), 0)
   }
+}
+
+/** How many entries an event of this kind has. An unknown one can't be skipped. */
+function lengthOf(kind) {
+  const length = eventLengths[kind]
+  if (length === undefined) throw inconsistent(`the JavaScript does not know the kind ${kind} of events`)
+  return length
 }
 
 /**

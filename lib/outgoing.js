@@ -1,13 +1,11 @@
 'use strict'
 
 const native = require('./binding.js')
+const { longestRun } = require('./constants.js')
 const { errorFrom } = require('./errors.js')
 
 /** Stands for a client's own messages where otherwise the session is whose deliveries are answered. */
 const MESSAGES = -1
-
-/** A run of so many UTF-16 code units crosses: a longer one gains nothing, and this much is worth being written. */
-const FULL = 8192
 
 /**
  * What an instance gives to the native side. A call costs more than the text that it carries, so small messages of one
@@ -84,7 +82,7 @@ class Outgoing {
       this.#texts += `\n${payload}`
     }
     this.#count++
-    if (this.#texts.length >= FULL) this.flush()
+    if (this.#texts.length >= longestRun) this.flush()
     return true
   }
 

@@ -54,7 +54,15 @@ function mismatched(found, expected) {
   )
 }
 
-module.exports = { tooOld, wrongPlatform, forbidden, missing, unloadable, mismatched }
+/** It claims to have the same version, but it does not fit these files. */
+function inconsistent(sign) {
+  return refusal(
+    'ERR_IPC_WRONG_BINARY',
+    `ipcio's JavaScript files and its binary have different versions: ${sign}; ${wrongRemedy()}.`,
+  )
+}
+
+module.exports = { tooOld, wrongPlatform, forbidden, missing, unloadable, mismatched, inconsistent }
 
 function what() {
   const others = otherPackages()

@@ -2,22 +2,25 @@
 
 const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
+const { events } = require('./constants.js')
 const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
 const { describe } = require('./describe.js')
 const { invalidArgument, refusable } = require('./errors.js')
 const { release, watchOver } = require('./exit.js')
 const { nativeOptions } = require('./options.js')
+const { inconsistent } = require('./refusals.js')
 const { Socket } = require('./socket.js')
 
-// Kinds of events: see `node/src/batch.rs`.
-const SESSION_CONNECTED = 8
-const SESSION_DISCONNECTED = 9
-const SESSION_ENDED = 10
-const DRAINED = 11
-const CLOSED = 12
-const DROPPED = 13
-const RELISTENED = 14
-const DISPLACED = 15
+const {
+  SESSION_CONNECTED,
+  SESSION_DISCONNECTED,
+  SESSION_ENDED,
+  DROPPED,
+  DRAINED,
+  RELISTENED,
+  DISPLACED,
+  CLOSED,
+} = events
 
 /** The server of a domain. Its documentation is in `index.d.ts`. */
 class Server extends EventEmitter {
@@ -112,29 +115,29 @@ class Server extends EventEmitter {
     return {
       server: this,
       peer: session => this.#peers.get(session),
-      event: (kind, parts) => this.#event(kind, parts),
+      event: (kind, values) => this.#event(kind, values),
     }
   }
 
-  #event(kind, parts) {
-    const [session] = parts
+  #event(kind, values) {
+    const [session] = values
     const peer = this.#peers.get(session)
     switch (kind) {
       case SESSION_CONNECTED:
-        this.#connected(...parts)
+        this.#connected(...values)
         break
       case SESSION_DISCONNECTED:
         this.#core.announce('disconnection', { name: peer.name, uuid: peer.uuid })
         peer.announce('close')
         break
       case SESSION_ENDED: {
-        const [, name, messages, bytes] = parts
+        const [, name, messages, bytes] = values
         this.#peers.delete(session)
         if (messages > 0) this.#core.announce('dropped', { name, messages, bytes })
         break
       }
       case DROPPED: {
-        const [name, messages, bytes] = parts
+        const [name, messages, bytes] = values
         this.#core.announce('dropped', { name, messages, bytes })
         break
       }
@@ -151,6 +154,9 @@ class Server extends EventEmitter {
         release(this.#core)
         this.#closing.resolve()
         this.#closing = null
+        break
+      default:
+        throw inconsistent(`servers do not know the kind ${kind} of events`)
     }
   }
 

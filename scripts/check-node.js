@@ -1,6 +1,7 @@
 // Required before anything else, and written so that a Node of any age can read it.
 
-var oldest = 20
+// `engines` says `>=20`.
+var oldest = parseInt(require('../package.json').engines.node.replace('>=', ''), 10)
 var version = process.versions.node
 
 if (parseInt(version, 10) < oldest) {

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::error::{Code, Error};
 use crate::machine::CommandId;
+use crate::protocol::frame::MAX_NAME;
 use crate::protocol::message::RESTRICTED;
 
 /// The commands with their places, in the order in which they were added.
@@ -67,10 +68,10 @@ pub fn check(name: &str) -> Result<(), Error> {
 /// # Errors
 /// [`Code::InvalidArgument`].
 pub fn check_length(name: &str) -> Result<(), Error> {
-    if name.len() > crate::protocol::frame::MAX_NAME {
+    if name.len() > MAX_NAME {
         return Err(Error::new(
             Code::InvalidArgument,
-            format!("A name or command has {} bytes, which is too long; use at most 65535.", name.len()),
+            format!("A name or command has {} bytes, which is too long; use at most {MAX_NAME}.", name.len()),
         ));
     }
     Ok(())

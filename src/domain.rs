@@ -16,6 +16,9 @@ const MAX_PATH: usize = 103;
 /// Room that the private sockets of protocol 1 need behind the control socket's path: a dot and 32 digits.
 const PRIVATE: usize = 33;
 
+/// The longest name, in bytes.
+pub const MAX_NAME: usize = MAX_PATH - PREFIX.len() - PRIVATE;
+
 /// A domain whose sockets' paths are sure to fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
@@ -28,21 +31,20 @@ impl Domain {
     /// # Errors
     /// [`Code::Domain`] if it is empty, holds `/` or NUL, or is too long for a socket's address.
     pub fn new(name: &str) -> Result<Domain, Error> {
-        let longest = MAX_PATH - PREFIX.len() - PRIVATE;
         let problem = if name.is_empty() {
             "is empty".to_owned()
         } else if name.contains('/') {
             "contains a slash".to_owned()
         } else if name.contains('\0') {
             "contains a NUL".to_owned()
-        } else if name.len() > longest {
+        } else if name.len() > MAX_NAME {
             format!("has {} bytes", name.len())
         } else {
             return Ok(Domain { name: name.to_owned() });
         };
         Err(Error::new(
             Code::Domain,
-            format!("The domain {name:?} {problem}; use 1 to {longest} bytes without slashes and NULs."),
+            format!("The domain {name:?} {problem}; use 1 to {MAX_NAME} bytes without slashes and NULs."),
         ))
     }
 

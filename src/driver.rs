@@ -50,6 +50,11 @@ pub mod server {
     pub use crate::server::*;
 }
 
+/// Options: their defaults and limits.
+pub mod settings {
+    pub use crate::settings::*;
+}
+
 /// Whether the process at the other end may be there.
 pub mod trust {
     pub use crate::trust::*;

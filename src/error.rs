@@ -2,94 +2,73 @@
 
 use std::fmt;
 
-/// The reason of an [`Error`]. [`Code::as_str`] gives the text that JavaScript sees as `error.code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
+/// Defines [`Code`], each of ipcio's own with its text.
+macro_rules! codes {
+    ($($(#[$documentation:meta])* $name:ident $text:literal,)*) => {
+        /// The reason of an [`Error`]. [`Code::as_str`] gives the text that JavaScript sees as `error.code`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$documentation])* $name,)*
+            /// An error of the operating system, by its usual name.
+            System(&'static str),
+        }
+
+        impl Code {
+            /// ipcio's own codes: all but those of the system.
+            pub const OWN: &[Code] = &[$(Code::$name,)*];
+
+            /// The text of the code.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Code::$name => $text,)*
+                    Code::System(name) => name,
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// `start` or `connect` on an instance that is started already.
-    AlreadyStarted,
+    AlreadyStarted "ERR_IPC_ALREADY_STARTED",
     /// Closed before it was done.
-    Closed,
+    Closed "ERR_IPC_CLOSED",
     /// The name of a domain can't be that of a socket.
-    Domain,
+    Domain "ERR_IPC_DOMAIN",
     /// A handler for the command exists already.
-    HandlerExists,
+    HandlerExists "ERR_IPC_HANDLER_EXISTS",
     /// A handler failed and gave no code of its own.
-    HandlerThrew,
+    HandlerThrew "ERR_IPC_HANDLER_THREW",
     /// An argument is not of the kind that it has to be.
-    InvalidArgument,
+    InvalidArgument "ERR_IPC_INVALID_ARGUMENT",
     /// The client that should have answered has left.
-    ClientLeft,
+    ClientLeft "ERR_IPC_CLIENT_LEFT",
     /// A message is larger than this side or the other one takes.
-    MessageTooLarge,
+    MessageTooLarge "ERR_IPC_MESSAGE_TOO_LARGE",
     /// Another client has the name.
-    NameTaken,
+    NameTaken "ERR_IPC_NAME_TAKEN",
     /// No client of the name is there.
-    NoSuchClient,
+    NoSuchClient "ERR_IPC_NO_SUCH_CLIENT",
     /// Nobody handles the command.
-    NoSuchCommand,
+    NoSuchCommand "ERR_IPC_NO_SUCH_COMMAND",
     /// Something else than a socket lies at the path.
-    NotASocket,
+    NotASocket "ERR_IPC_NOT_A_SOCKET",
     /// The other side runs as a user that is not allowed.
-    NotTrusted,
+    NotTrusted "ERR_IPC_NOT_TRUSTED",
     /// As much as the client keeps waits to be sent or answered.
-    QueueFull,
+    QueueFull "ERR_IPC_QUEUE_FULL",
     /// The command is part of the protocol.
-    RestrictedCommand,
+    RestrictedCommand "ERR_IPC_RESTRICTED_COMMAND",
     /// No answer came in time.
-    Timeout,
+    Timeout "ERR_IPC_TIMEOUT",
     /// Too many deliveries of one client wait for their answers.
-    TooManyDeliveries,
-    /// An error of the operating system, by its usual name.
-    System(&'static str),
+    TooManyDeliveries "ERR_IPC_TOO_MANY_DELIVERIES",
 }
 
 impl Code {
-    /// The text of the code.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Code::AlreadyStarted => "ERR_IPC_ALREADY_STARTED",
-            Code::Closed => "ERR_IPC_CLOSED",
-            Code::Domain => "ERR_IPC_DOMAIN",
-            Code::HandlerExists => "ERR_IPC_HANDLER_EXISTS",
-            Code::HandlerThrew => "ERR_IPC_HANDLER_THREW",
-            Code::InvalidArgument => "ERR_IPC_INVALID_ARGUMENT",
-            Code::ClientLeft => "ERR_IPC_CLIENT_LEFT",
-            Code::MessageTooLarge => "ERR_IPC_MESSAGE_TOO_LARGE",
-            Code::NameTaken => "ERR_IPC_NAME_TAKEN",
-            Code::NoSuchClient => "ERR_IPC_NO_SUCH_CLIENT",
-            Code::NoSuchCommand => "ERR_IPC_NO_SUCH_COMMAND",
-            Code::NotASocket => "ERR_IPC_NOT_A_SOCKET",
-            Code::NotTrusted => "ERR_IPC_NOT_TRUSTED",
-            Code::QueueFull => "ERR_IPC_QUEUE_FULL",
-            Code::RestrictedCommand => "ERR_IPC_RESTRICTED_COMMAND",
-            Code::Timeout => "ERR_IPC_TIMEOUT",
-            Code::TooManyDeliveries => "ERR_IPC_TOO_MANY_DELIVERIES",
-            Code::System(name) => name,
-        }
-    }
-
     /// The code that another instance of this package says so.
     fn of_ours(text: &str) -> Option<Code> {
-        const OURS: [Code; 17] = [
-            Code::AlreadyStarted,
-            Code::Closed,
-            Code::Domain,
-            Code::HandlerExists,
-            Code::HandlerThrew,
-            Code::InvalidArgument,
-            Code::ClientLeft,
-            Code::MessageTooLarge,
-            Code::NameTaken,
-            Code::NoSuchClient,
-            Code::NoSuchCommand,
-            Code::NotASocket,
-            Code::NotTrusted,
-            Code::QueueFull,
-            Code::RestrictedCommand,
-            Code::Timeout,
-            Code::TooManyDeliveries,
-        ];
-        OURS.into_iter().find(|code| code.as_str() == text)
+        Code::OWN.iter().copied().find(|code| code.as_str() == text)
     }
 }
 

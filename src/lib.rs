@@ -28,7 +28,7 @@
 //! - `client`, `server`: what a client and a server *do*, as state machines.
 //! - `machine`: what a state machine takes and gives: connections, actions, events.
 //! - `link`: sequence numbers and acknowledgements of one session, the same on both sides.
-//! - `commands`, `domain`, `trust`, `backoff`, `error`: the nouns that both sides share.
+//! - `commands`, `domain`, `settings`, `trust`, `backoff`, `error`: the nouns that both sides share.
 //!
 //! Around it:
 //!
@@ -50,6 +50,7 @@ mod narration;
 mod protocol;
 mod runtime;
 mod server;
+mod settings;
 mod trust;
 
 pub use error::{Code, Error};

@@ -3,7 +3,7 @@
 //! The text is one JSON array without inner structure: a number for the kind of event and then what belongs to it.
 //! `lib/core.js` reads it. One `JSON.parse` for everything that was read costs a fraction of one for each
 //! message, and of building objects through Node-API. Payloads have been checked to be one JSON value each. A large one
-//! stands apart, as raw bytes do: parsing it by itself costs no more, and saves the check.
+//! is attached, as raw bytes are: parsing it by itself costs no more, and saves the check.
 //!
 //! Messages and answers, which come in crowds, stand in runs: what they have in common once, with the number of the
 //! first delivery and their count, and then the payload of each. Their numbers follow each other. Payloads that stand
@@ -12,6 +12,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::event_kind::{ATTACHED, EventKind, REDELIVERED};
+use ipcio::driver::client::SERVER;
 use ipcio::driver::link::Receipt;
 use ipcio::driver::machine::{CommandId, Event, Events, Incoming, Payload, SessionId};
 use ipcio::driver::protocol::frame::Memory;
@@ -23,35 +25,6 @@ const FULL: usize = 1024 * 1024;
 /// The room for text that is kept for the next batch.
 const KEPT: usize = 64 * 1024;
 
-/// Kinds of events, as `lib/core.js` knows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Code {
-    Message = 0,
-    Answer = 1,
-    Failure = 2,
-    Settled = 3,
-    Rejected = 4,
-    Connected = 5,
-    Disconnected = 6,
-    Refused = 7,
-    SessionConnected = 8,
-    SessionDisconnected = 9,
-    SessionEnded = 10,
-    Drained = 11,
-    Closed = 12,
-    Dropped = 13,
-    Relistened = 14,
-    Displaced = 15,
-    TimedOut = 16,
-    Waiting = 17,
-}
-
-/// Flags of a message.
-const REDELIVERED: u8 = 1;
-/// The payload is one of the batch's parts; the text has its index.
-const APART: u8 = 2;
-
 /// The room for the count of a run, which is filled from the right: JSON allows blanks in front of a number. A batch
 /// has no room for more events than that.
 const COUNT: usize = 6;
@@ -62,10 +35,10 @@ const MOST: usize = 999_999;
 pub(crate) struct Batch {
     /// A JSON array, its closing bracket included once it is taken.
     pub(crate) text: Vec<u8>,
-    /// Payloads that stand apart from the text.
-    pub(crate) parts: Vec<Part>,
+    /// Payloads that are not in the text.
+    pub(crate) attachments: Vec<Attachment>,
     /// Their size in bytes.
-    apart: usize,
+    attached: usize,
     /// To be given back when JavaScript has dealt with the batch: the last one of each session is enough.
     pub(crate) receipts: Vec<(SessionId, Receipt)>,
     /// Whether the last event says that nothing more will come.
@@ -93,32 +66,32 @@ struct Run {
 /// What the events of a run have in common, beside the sender's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Common {
-    code: Code,
+    kind: EventKind,
     session: SessionId,
     command: CommandId,
     flags: u8,
 }
 
-/// A payload that stands apart: what is in this memory from `start` on.
+/// A payload outside the text: what is in this memory from `start` on.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct Attachment {
     pub(crate) memory: Arc<Vec<u8>>,
     pub(crate) start: usize,
     /// A text that may be JSON; otherwise raw bytes.
     pub(crate) is_text: bool,
 }
 
-impl Part {
+impl Attachment {
     /// The text or the bytes.
     pub(crate) fn content(&self) -> &[u8] {
         &self.memory[self.start..]
     }
 
     /// The end of `memory`, or a copy.
-    fn of(content: &[u8], memory: Memory<'_>, is_text: bool) -> Part {
+    fn of(content: &[u8], memory: Memory<'_>, is_text: bool) -> Attachment {
         match memory {
-            Some(memory) => Part { memory: Arc::clone(memory), start: memory.len() - content.len(), is_text },
-            None => Part { memory: Arc::new(content.to_vec()), start: 0, is_text },
+            Some(memory) => Attachment { memory: Arc::clone(memory), start: memory.len() - content.len(), is_text },
+            None => Attachment { memory: Arc::new(content.to_vec()), start: 0, is_text },
         }
     }
 }
@@ -162,15 +135,15 @@ impl Batches {
 
     /// The batch that an event goes to.
     fn current(&mut self) -> &mut Batch {
-        if self.current.text.len() + self.current.apart >= FULL {
+        if self.current.text.len() + self.current.attached >= FULL {
             self.full.push_back(std::mem::take(&mut self.current));
         }
         &mut self.current
     }
 
-    fn begin(&mut self, code: Code) -> &mut Batch {
+    fn begin(&mut self, kind: EventKind) -> &mut Batch {
         let batch = self.current();
-        batch.begin(code);
+        batch.begin(kind);
         batch
     }
 
@@ -178,10 +151,10 @@ impl Batches {
         let batch = self.current();
         let flag = |set, flag| if set { flag } else { 0 };
         let common = Common {
-            code: Code::Message,
+            kind: EventKind::Message,
             session: message.session,
             command: message.command,
-            flags: flag(message.redelivered, REDELIVERED) | flag(is_apart(message.payload), APART),
+            flags: flag(message.redelivered, REDELIVERED) | flag(is_attached(message.payload), ATTACHED),
         };
         batch.join_run(common, message.from, message.request);
         batch.has_one_way |= message.request.is_none();
@@ -195,10 +168,10 @@ impl Batches {
 
     fn answer(&mut self, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         let batch = self.current();
-        let code = if outcome.is_ok() { Code::Answer } else { Code::Failure };
+        let kind = if outcome.is_ok() { EventKind::Answer } else { EventKind::Failure };
         let (Ok(payload) | Err(payload)) = outcome;
-        let flags = if is_apart(payload) { APART } else { 0 };
-        batch.join_run(Common { code, session: SessionId(0), command: CommandId(0), flags }, "", Some(request));
+        let flags = if is_attached(payload) { ATTACHED } else { 0 };
+        batch.join_run(Common { kind, session: SERVER, command: CommandId(0), flags }, "", Some(request));
         batch.payload(payload);
     }
 }
@@ -210,7 +183,7 @@ impl Batches {
         if batch.run.count == MOST {
             batch.run.common = None;
         }
-        let common = Common { code: Code::TimedOut, session: SessionId(0), command: CommandId(0), flags: 0 };
+        let common = Common { kind: EventKind::TimedOut, session: SERVER, command: CommandId(0), flags: 0 };
         batch.join_run(common, "", Some(request));
     }
 }
@@ -221,29 +194,29 @@ impl Events for Batches {
             Event::Message(message) => self.message(&message),
             Event::Answer { request, outcome } => self.answer(request, outcome),
             Event::TimedOut { request } => self.timed_out(request),
-            Event::Settled { count } => self.begin(Code::Settled).number(count),
-            Event::Rejected { error } => self.begin(Code::Rejected).error(&error),
-            Event::Connected { uuid } => self.begin(Code::Connected).string(uuid),
+            Event::Settled { count } => self.begin(EventKind::Settled).number(count),
+            Event::Rejected { error } => self.begin(EventKind::Rejected).error(&error),
+            Event::Connected { uuid } => self.begin(EventKind::Connected).string(uuid),
             Event::Disconnected => {
-                self.begin(Code::Disconnected);
+                self.begin(EventKind::Disconnected);
             }
-            Event::Waiting { error } => self.begin(Code::Waiting).error(&error),
+            Event::Waiting { error } => self.begin(EventKind::Waiting).error(&error),
             Event::Refused { error } => {
-                let batch = self.begin(Code::Refused);
+                let batch = self.begin(EventKind::Refused);
                 batch.error(&error);
                 batch.closed = true;
             }
             Event::SessionConnected { session, name, uuid } => {
-                let batch = self.begin(Code::SessionConnected);
+                let batch = self.begin(EventKind::SessionConnected);
                 batch.number(u64::from(session.0));
                 batch.string(name);
                 batch.string(uuid);
             }
             Event::SessionDisconnected { session } => {
-                self.begin(Code::SessionDisconnected).number(u64::from(session.0));
+                self.begin(EventKind::SessionDisconnected).number(u64::from(session.0));
             }
             Event::SessionEnded { session, name, messages, bytes } => {
-                let batch = self.begin(Code::SessionEnded);
+                let batch = self.begin(EventKind::SessionEnded);
                 batch.number(u64::from(session.0));
                 // Only the loss is told under the name.
                 batch.string(if messages > 0 { name } else { "" });
@@ -251,15 +224,15 @@ impl Events for Batches {
                 batch.number(bytes as u64);
             }
             Event::Dropped { name, messages, bytes } => {
-                let batch = self.begin(Code::Dropped);
+                let batch = self.begin(EventKind::Dropped);
                 batch.string(name);
                 batch.number(messages);
                 batch.number(bytes as u64);
             }
-            Event::Drained { session } => self.begin(Code::Drained).number(u64::from(session.0)),
-            Event::Relistened => drop(self.begin(Code::Relistened)),
-            Event::Displaced => drop(self.begin(Code::Displaced)),
-            Event::Closed => self.begin(Code::Closed).closed = true,
+            Event::Drained { session } => self.begin(EventKind::Drained).number(u64::from(session.0)),
+            Event::Relistened => drop(self.begin(EventKind::Relistened)),
+            Event::Displaced => drop(self.begin(EventKind::Displaced)),
+            Event::Closed => self.begin(EventKind::Closed).closed = true,
         }
     }
 }
@@ -274,9 +247,9 @@ impl Run {
 }
 
 impl Batch {
-    /// Its size in bytes, with what stands apart.
+    /// Its size in bytes, with its attachments.
     pub(crate) fn size(&self) -> usize {
-        self.text.len() + self.apart
+        self.text.len() + self.attached
     }
 
     /// Whether all messages want answers.
@@ -284,10 +257,10 @@ impl Batch {
         !self.has_one_way
     }
 
-    fn begin(&mut self, code: Code) {
+    fn begin(&mut self, kind: EventKind) {
         self.run.common = None;
         self.text.push(if self.text.is_empty() { b'[' } else { b',' });
-        self.raw_number(u64::from(code as u8));
+        self.raw_number(u64::from(kind as u8));
     }
 
     /// Counts one more event of the run, or begins another one.
@@ -304,8 +277,8 @@ impl Batch {
     }
 
     fn begin_run(&mut self, common: Common, from: &str, number: Option<u64>) {
-        self.begin(common.code);
-        if common.code == Code::Message {
+        self.begin(common.kind);
+        if common.kind == EventKind::Message {
             self.number(u64::from(common.session.0));
             self.number(u64::from(common.command.0));
             self.string(from);
@@ -342,15 +315,15 @@ impl Batch {
                 self.text.push(b',');
                 self.text.extend_from_slice(text);
             }
-            Payload::Text(text, memory) => self.keep(Part::of(text, memory, true)),
-            Payload::Bytes(bytes, memory) => self.keep(Part::of(bytes, memory, false)),
+            Payload::Text(text, memory) => self.attach(Attachment::of(text, memory, true)),
+            Payload::Bytes(bytes, memory) => self.attach(Attachment::of(bytes, memory, false)),
         }
     }
 
-    fn keep(&mut self, part: Part) {
-        self.number(self.parts.len() as u64);
-        self.apart += part.content().len();
-        self.parts.push(part);
+    fn attach(&mut self, attachment: Attachment) {
+        self.number(self.attachments.len() as u64);
+        self.attached += attachment.content().len();
+        self.attachments.push(attachment);
     }
 
     fn error(&mut self, error: &ipcio::Error) {
@@ -359,7 +332,7 @@ impl Batch {
     }
 }
 
-fn is_apart(payload: Payload<'_>) -> bool {
+fn is_attached(payload: Payload<'_>) -> bool {
     !matches!(payload, Payload::Json(_))
 }
 
@@ -401,14 +374,53 @@ mod tests {
             )
         );
         assert_eq!(
-            (batch.parts, batch.receipts.len(), batch.closed),
+            (batch.attachments, batch.receipts.len(), batch.closed),
             (
-                [vec![1, 2], vec![3]].map(|bytes| Part { memory: Arc::new(bytes), start: 0, is_text: false }).into(),
+                [vec![1, 2], vec![3]]
+                    .map(|bytes| Attachment { memory: Arc::new(bytes), start: 0, is_text: false })
+                    .into(),
                 1,
                 true
             )
         );
         assert!(batches.take().is_none());
+    }
+
+    #[test]
+    fn every_event_is_as_long_as_its_kind_says() {
+        let error = ipcio::Error::new(ipcio::Code::Closed, "gone");
+        let payload = Payload::Json(b"1");
+        let (session, name, uuid, messages, bytes) = (SessionId(3), "bob", "0a", 1, 2);
+        let events = [
+            message(7, payload),
+            Event::Answer { request: 8, outcome: Ok(payload) },
+            Event::Answer { request: 8, outcome: Err(payload) },
+            Event::Settled { count: 12 },
+            Event::Rejected { error: error.clone() },
+            Event::Connected { uuid },
+            Event::Disconnected,
+            Event::Refused { error: error.clone() },
+            Event::SessionConnected { session, name, uuid },
+            Event::SessionDisconnected { session },
+            Event::SessionEnded { session, name, messages, bytes },
+            Event::Drained { session },
+            Event::Closed,
+            Event::Dropped { name, messages, bytes },
+            Event::Relistened,
+            Event::Displaced,
+            Event::TimedOut { request: 8 },
+            Event::Waiting { error },
+        ];
+        assert_eq!(events.len(), EventKind::ALL.len());
+        for (event, &kind) in events.into_iter().zip(EventKind::ALL) {
+            let mut batches = Batches::default();
+            batches.event(event);
+            let text = String::from_utf8(batches.take().unwrap().text).unwrap();
+            let payloads = usize::from(matches!(kind, EventKind::Message | EventKind::Answer | EventKind::Failure));
+            // None of the texts has a comma in it.
+            assert_eq!(text.split(',').count(), kind.length() as usize + payloads, "{kind:?}: {text}");
+            assert!(text[1..].starts_with(&(kind as u8).to_string()), "{kind:?}: {text}");
+        }
     }
 
     #[test]

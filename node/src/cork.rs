@@ -16,8 +16,12 @@ const WRITTEN_AT: usize = 32 * 1024;
 /// The longest text that may come in a run, in UTF-16 code units. What longer ones cost is their copies, not the call.
 const GATHERED: usize = 1_000;
 
+/// The longest run, in UTF-16 code units, but for the text that completes it. A longer one gains nothing, and this much is
+/// worth being written.
+pub(crate) const LONGEST_RUN: u32 = 8192;
+
 /// More than a run takes, in bytes, as long as the command is no book.
-const LARGEST_RUN: usize = 1024 * 1024;
+const ROOM_FOR_RUN: usize = 1024 * 1024;
 
 /// What a UTF-16 code unit takes at most in UTF-8, in bytes.
 const LARGEST_UNIT: usize = 3;
@@ -76,7 +80,7 @@ impl Limits {
     /// taken up whole.
     pub(crate) fn gathers(self) -> u32 {
         // Where the queue may have no room for a run, each message is to be refused by itself.
-        if self.verbose || self.queue < LARGEST_RUN { 0 } else { GATHERED.min(self.message / LARGEST_UNIT) as u32 }
+        if self.verbose || self.queue < ROOM_FOR_RUN { 0 } else { GATHERED.min(self.message / LARGEST_UNIT) as u32 }
     }
 }
 
@@ -112,6 +116,6 @@ mod tests {
         assert_eq!(limits.gathers(), 1_000);
         assert_eq!(Limits { verbose: true, ..limits }.gathers(), 0);
         assert_eq!(Limits { message: 30, ..limits }.gathers(), 10);
-        assert_eq!(Limits { queue: LARGEST_RUN - 1, ..limits }.gathers(), 0);
+        assert_eq!(Limits { queue: ROOM_FOR_RUN - 1, ..limits }.gathers(), 0);
     }
 }

@@ -26,6 +26,14 @@ use ipcio::driver::server::Server;
 /// Room for text that is kept between calls.
 const KEPT: usize = 64 * 1024;
 
+/// The kinds of frames that JavaScript sends.
+pub(crate) const SENT: [Kind; 5] = [Kind::Send, Kind::Emit, Kind::Broadcast, Kind::Request, Kind::Discover];
+
+/// What `route` gives for a kind that is none of them.
+const UNKNOWN_KIND: &[u8] =
+    b"ERR_IPC_WRONG_BINARY ipcio's binary does not know this kind of message, so it has another \
+    version than the JavaScript files: install ipcio again.";
+
 thread_local! {
     /// The payload of the call that is being made.
     static PAYLOADS: RefCell<Payloads> = RefCell::default();
@@ -71,20 +79,13 @@ pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
 unsafe extern "C" fn route(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<4>::of(env, info) };
-    guard((), || {
-        let Some(instance) = environment::instance(arguments.number(0)) else { return };
-        let mut route = instance.route.borrow_mut();
-        route.kind = match arguments.number(1) {
-            2 => Kind::Send,
-            3 => Kind::Emit,
-            4 => Kind::Broadcast,
-            5 => Kind::Request,
-            _ => Kind::Discover,
-        };
-        route.name = arguments.string(2);
-        route.command = arguments.string(3);
+    let known = guard(false, || {
+        let Some(instance) = environment::instance(arguments.number(0)) else { return true };
+        let Some(kind) = message_kind(arguments.number(1)) else { return false };
+        *instance.route.borrow_mut() = Route { kind, name: arguments.string(2), command: arguments.string(3) };
+        true
     });
-    ptr::null_mut()
+    if known { ptr::null_mut() } else { arguments.give(arguments.scope().string(UNKNOWN_KIND)) }
 }
 
 /// `send(instance, payload, isBytes, request, limit)`: a client's message. A delivery whose time is limited ends after so many
@@ -259,6 +260,11 @@ impl Payloads {
         let mut start = 0;
         breaks.chain([text.len()]).map(move |end| &text[std::mem::replace(&mut start, end + 1)..end])
     }
+}
+
+/// The kind of message that has this number, if JavaScript sends such.
+fn message_kind(number: u32) -> Option<Kind> {
+    SENT.into_iter().find(|&kind| kind as u32 == number)
 }
 
 /// A string that may be left out.

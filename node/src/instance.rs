@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::batch::Part;
+use crate::batch::Attachment;
 use crate::cork::Cork;
 use crate::dispatch::Dispatch;
 use crate::endpoint::{Driver, Endpoint};
@@ -172,7 +172,7 @@ impl Instance {
                     // These acknowledgements may travel with the answers.
                     either!(self, endpoint => endpoint.handled(&mut batch));
                 }
-                self.call(&batch.text, std::mem::take(&mut batch.parts));
+                self.call(&batch.text, std::mem::take(&mut batch.attachments));
                 let closed = batch.closed;
                 either!(self, endpoint => endpoint.handled(&mut batch));
                 either!(self, endpoint => endpoint.recycle(batch));
@@ -207,13 +207,14 @@ impl Instance {
     }
 
     /// Calls JavaScript with a batch.
-    fn call(&self, text: &[u8], parts: Vec<Part>) {
+    fn call(&self, text: &[u8], attachments: Vec<Attachment>) {
         let Some(callback) = self.callback.borrow().clone() else { return };
-        let has_large = parts.iter().any(|part| !part.is_text && part.content().len() > raw::SCAVENGED);
+        let has_large =
+            attachments.iter().any(|attachment| !attachment.is_text && attachment.content().len() > raw::SCAVENGED);
         self.env.scope(|scope| {
-            let parts = if parts.is_empty() { scope.undefined() } else { scope.parts(parts) };
-            if let (Some(text), Some(parts)) = (scope.string(text), parts) {
-                callback.call(&[text, parts]);
+            let attachments = if attachments.is_empty() { scope.undefined() } else { scope.attachments(attachments) };
+            if let (Some(text), Some(attachments)) = (scope.string(text), attachments) {
+                callback.call(&[text, attachments]);
             }
         });
         if has_large {

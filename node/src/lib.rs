@@ -2,7 +2,7 @@
 //!
 //! From the bottom up; no file needs one that needs it:
 //!
-//! - `memory`: the allocator. `batch`: events on their way to JavaScript. `raw`: Node-API. `libuv`: the little of it that
+//! - `memory`: the allocator. `batch`, `event_kind`: events on their way to JavaScript. `raw`: Node-API. `libuv`: the little of it that
 //!   is needed. `console`: what `verbose` shows.
 //! - `thread`: the thread driver. `event_loop`: the loop driver, which serves sources; `processors`: whether to poll.
 //!   Both call a `dispatch`.
@@ -11,14 +11,17 @@
 //! - `cork`: when what is queued is written. `instance`: what an object of JavaScript stands for.
 //! - `environment`: the instances of each environment of Node.
 //! - `functions`: what JavaScript calls for every message. `classes`: `Server` and `Client`, made with napi-rs.
+//!   `constants`: the facts that JavaScript has to know as well.
 
 mod batch;
 pub mod classes;
 mod console;
+pub mod constants;
 mod cork;
 mod dispatch;
 mod endpoint;
 mod environment;
+mod event_kind;
 mod event_loop;
 mod functions;
 mod instance;

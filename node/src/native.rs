@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{Env, Function, JsValue, Unknown};
 
 use crate::endpoint::Driver;
 use crate::instance::Instance;
-use crate::options::Options;
+use crate::options::{LONGEST_BUSY_POLL, Options};
 use crate::raw::{self, Callback};
 use crate::role::Class;
 use crate::thread::Thread;
@@ -31,8 +31,7 @@ impl<M: Class> Native<M> {
         show(options.verbose);
         // SAFETY: the environment of this call.
         let environment = environment::of(unsafe { raw::Env::new(env.raw()) });
-        // Polling for longer than this would gain nothing, and cost the loop's other users.
-        let busy_poll = Duration::from_secs_f64(options.busy_poll.clamp(0.0, 1000.0) / 1e6);
+        let busy_poll = Duration::from_secs_f64(options.busy_poll.min(1e6) / 1e6).min(LONGEST_BUSY_POLL);
         let driver = if options.on_loop {
             environment.event_loop().map(Driver::Loop)
         } else {

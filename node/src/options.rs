@@ -12,7 +12,14 @@ use ipcio::driver::client::{self, Client};
 use ipcio::driver::domain::Domain;
 use ipcio::driver::protocol::message;
 use ipcio::driver::server::{self, Server};
+use ipcio::driver::settings::{self, LONGEST_TIME, Setting};
 use ipcio::driver::trust::{Others, Trust};
+
+/// How long the loop driver polls before it waits, in microseconds.
+pub(crate) const BUSY_POLL: Setting = Setting { name: "busy_poll", default: 50, least: 0 };
+
+/// Polling for longer than this would gain nothing, and cost the loop's other users.
+pub(crate) const LONGEST_BUSY_POLL: Duration = Duration::from_millis(1);
 
 /// What an instance is made with. `lib/options.js` has filled in the defaults. Times are in milliseconds.
 #[napi(object, object_to_js = false)]
@@ -42,6 +49,7 @@ pub struct Options {
 impl Options {
     /// A server.
     pub(crate) fn server(&self) -> Result<Server, Error> {
+        self.check_name()?;
         let mut server = Server::new(server::Options {
             domain: Domain::new(&self.domain)?,
             trust: self.trust(),
@@ -62,6 +70,7 @@ impl Options {
 
     /// A client.
     pub(crate) fn client(&self) -> Result<Client, Error> {
+        self.check_name()?;
         let mut client = Client::new(client::Options {
             name: self.name.clone().unwrap_or_else(message::random_hex),
             domain: Domain::new(&self.domain)?,
@@ -75,6 +84,10 @@ impl Options {
         Ok(client)
     }
 
+    fn check_name(&self) -> Result<(), Error> {
+        self.name.as_deref().map_or(Ok(()), settings::check_name)
+    }
+
     fn trust(&self) -> Trust {
         let others = if self.allow_any_user { Others::Any } else { Others::These(self.allow_users.clone()) };
         Trust { own: rustix::process::geteuid().as_raw(), others }
@@ -82,6 +95,5 @@ impl Options {
 }
 
 fn milliseconds(number: f64) -> Duration {
-    // A year stands for "without end": later times overflow on some systems.
-    Duration::from_secs_f64(number.clamp(0.0, 365.0 * 86_400_000.0) / 1000.0)
+    Duration::from_secs_f64(number.clamp(0.0, LONGEST_TIME.as_secs_f64() * 1000.0) / 1000.0)
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use crate::batch::Part;
+use crate::batch::Attachment;
 use crate::memory;
 
 /// From this size on, a Buffer keeps the memory of its bytes instead of copying them.
@@ -180,15 +180,16 @@ impl Scope {
     }
 
     /// An array of strings and Buffers.
-    pub(crate) fn parts(&self, parts: Vec<Part>) -> Option<Value<'_>> {
+    pub(crate) fn attachments(&self, attachments: Vec<Attachment>) -> Option<Value<'_>> {
         let mut array = ptr::null_mut();
         // SAFETY: the scope's environment is the current one.
         unsafe {
-            if sys::napi_create_array_with_length(self.0.0, parts.len(), &raw mut array) != sys::Status::napi_ok {
+            if sys::napi_create_array_with_length(self.0.0, attachments.len(), &raw mut array) != sys::Status::napi_ok {
                 return None;
             }
-            for (index, part) in (0..).zip(parts) {
-                let value = if part.is_text { self.string(part.content()) } else { self.buffer(part) };
+            for (index, attachment) in (0..).zip(attachments) {
+                let value =
+                    if attachment.is_text { self.string(attachment.content()) } else { self.buffer(attachment) };
                 // There are texts too long for a string: their place stays empty.
                 if let Some(value) = value {
                     sys::napi_set_element(self.0.0, array, index, value.0);
@@ -199,8 +200,8 @@ impl Scope {
     }
 
     /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in, if nobody else has it.
-    fn buffer(&self, part: Part) -> Option<Value<'_>> {
-        let Part { memory, start, .. } = part;
+    fn buffer(&self, attachment: Attachment) -> Option<Value<'_>> {
+        let Attachment { memory, start, .. } = attachment;
         let length = memory.len() - start;
         if length >= WORTH_WAITING {
             wait_for_others(&memory);

@@ -80,7 +80,10 @@ impl Kind {
 
     /// Kinds from 128 up are not sequenced and may be ignored by whoever does not know them, so that later
     /// versions can add some.
-    fn from_byte(byte: u8) -> Result<Kind, ProtocolError> {
+    ///
+    /// # Errors
+    /// It is below that, and unknown.
+    pub fn from_byte(byte: u8) -> Result<Kind, ProtocolError> {
         Ok(match byte {
             0 => Kind::Void,
             1 => Kind::Acknowledgement,

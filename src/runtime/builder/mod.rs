@@ -9,17 +9,8 @@ pub use server::ServerBuilder;
 use std::time::Duration;
 
 use super::handlers::Handler;
-use crate::domain;
-use crate::error::{Code, Error};
 use crate::trust::{Others, Trust};
-
-/// The mode of a socket's file: nobody but its owner.
-const MODE: u32 = 0o600;
-
-const MEBIBYTE: usize = 1024 * 1024;
-
-/// Stands for "without end": later times overflow on some systems.
-const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+use crate::{domain, settings};
 
 /// The options that both have.
 struct Common {
@@ -35,8 +26,8 @@ impl Default for Common {
         Common {
             domain: domain::DEFAULT.to_owned(),
             users: Others::These(Vec::new()),
-            max_message_size: 256 * MEBIBYTE,
-            close_timeout: Duration::from_secs(5),
+            max_message_size: settings::MAX_MESSAGE_SIZE.default,
+            close_timeout: settings::CLOSE_TIMEOUT.default_time(),
             handlers: Vec::new(),
         }
     }
@@ -99,14 +90,3 @@ macro_rules! common_options {
 }
 
 use common_options;
-
-fn at_least_one(option: &str, value: usize) -> Result<usize, Error> {
-    if value == 0 {
-        return Err(invalid(format!("{option} must be 1 or more, not 0.")));
-    }
-    Ok(value)
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(Code::InvalidArgument, message)
-}

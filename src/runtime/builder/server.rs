@@ -3,15 +3,15 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::{Common, MEBIBYTE, MODE, YEAR, at_least_one, common_options, invalid};
+use super::{Common, common_options};
 use crate::domain::Domain;
 use crate::error::Error;
 use crate::runtime::data::Content;
 use crate::runtime::handlers::{self, HandlerError};
 use crate::runtime::message::Message;
 use crate::runtime::server::Server;
-use crate::server;
 use crate::trust::Others;
+use crate::{server, settings};
 
 /// The options of a [`Server`].
 #[must_use = "it does nothing until `start` is called"]
@@ -38,14 +38,14 @@ impl Default for ServerBuilder {
     fn default() -> ServerBuilder {
         ServerBuilder {
             common: Common::default(),
-            mode: MODE,
-            max_clients: 65_536,
-            handshake_timeout: Duration::from_secs(10),
-            slow_consumer_limit: 512 * MEBIBYTE,
-            unfinished_limit: 512 * MEBIBYTE,
-            max_deliveries: 262_144,
-            away_limit: 512 * MEBIBYTE,
-            resume_timeout: Duration::from_secs(60),
+            mode: settings::MODE,
+            max_clients: settings::MAX_CLIENTS.default,
+            handshake_timeout: settings::HANDSHAKE_TIMEOUT.default_time(),
+            slow_consumer_limit: settings::SLOW_CONSUMER_LIMIT.default,
+            unfinished_limit: settings::UNFINISHED_LIMIT.default,
+            max_deliveries: settings::MAX_DELIVERIES.default,
+            away_limit: settings::AWAY_LIMIT.default,
+            resume_timeout: settings::RESUME_TIMEOUT.default_time(),
         }
     }
 }
@@ -120,31 +120,17 @@ impl ServerBuilder {
         let options = server::Options {
             domain: Domain::new(&self.common.domain)?,
             trust: self.common.trust(),
-            limit: at_least_one("max_message_size", self.common.max_message_size)?,
-            max_clients: at_least_one("max_clients", self.max_clients)?,
-            handshake_timeout: checked_handshake_timeout(self.handshake_timeout)?,
-            slow_consumer_limit: self.slow_consumer_limit,
-            unfinished_limit: self.unfinished_limit,
-            max_deliveries: at_least_one("max_deliveries", self.max_deliveries)?,
-            away_limit: self.away_limit,
-            resume_timeout: self.resume_timeout.min(YEAR),
-            close_timeout: self.common.close_timeout.min(YEAR),
+            limit: settings::MAX_MESSAGE_SIZE.check(self.common.max_message_size)?,
+            max_clients: settings::MAX_CLIENTS.check(self.max_clients)?,
+            handshake_timeout: settings::HANDSHAKE_TIMEOUT.check_time(self.handshake_timeout)?,
+            slow_consumer_limit: settings::SLOW_CONSUMER_LIMIT.check(self.slow_consumer_limit)?,
+            unfinished_limit: settings::UNFINISHED_LIMIT.check(self.unfinished_limit)?,
+            max_deliveries: settings::MAX_DELIVERIES.check(self.max_deliveries)?,
+            away_limit: settings::AWAY_LIMIT.check(self.away_limit)?,
+            resume_timeout: settings::RESUME_TIMEOUT.check_time(self.resume_timeout)?,
+            close_timeout: settings::CLOSE_TIMEOUT.check_time(self.common.close_timeout)?,
             parses_texts: false,
         };
-        Server::start(options, checked_mode(self.mode)?, self.common.handlers)
+        Server::start(options, settings::check_mode(self.mode)?, self.common.handlers)
     }
-}
-
-fn checked_handshake_timeout(timeout: Duration) -> Result<Duration, Error> {
-    if timeout < Duration::from_millis(1) {
-        return Err(invalid(format!("handshake_timeout must be a millisecond or more, not {timeout:?}.")));
-    }
-    Ok(timeout.min(YEAR))
-}
-
-fn checked_mode(mode: u32) -> Result<u32, Error> {
-    if mode > 0o777 {
-        return Err(invalid(format!("mode must be a file mode from 0 to 0o777, not {mode:#o}.")));
-    }
-    Ok(mode)
 }
