@@ -9,12 +9,16 @@ const path = require('node:path')
 const test = require('node:test')
 const { until } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
+const { isCheckout } = require('../lib/binary.js')
 
 const root = path.join(__dirname, '..')
 const pages = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'bench/README.md'],
   ...fs.readdirSync(path.join(root, 'docs')).map(file => path.join('docs', file)),
 ].filter(page => page.endsWith('.md'))
+
+/** Folders that are not in the repository. */
+const MADE = ['node_modules', 'target', 'dist']
 
 for (const page of pages) {
   test(`the links of ${page} lead to files and headings that exist`, () => {
@@ -51,6 +55,23 @@ for (const page of pages.filter(page => programsOf(read(page)).length > 0)) {
       return lines.every(line => printed.includes(line))
     }, `the programs print ${lines}`)
     for (const { name, process } of programs) assert.equal(process.stderr, '', name)
+  })
+}
+
+// An installed package has no map to follow.
+if (isCheckout()) {
+  test('the files that CONTRIBUTING.md names exist, and its map has all folders', () => {
+    const text = read('CONTRIBUTING.md')
+    const named = [...text.matchAll(/`((?:\w+|\.\w+)\/[\w./-]*)`/g)].map(([, file]) => file)
+    const map = [...text.matchAll(/^ {4}( {2})?(\S+(?:, \S+)*) {2,}\S/gm)].flatMap(([, isInside, names]) =>
+      names.split(', ').map(name => (isInside ? `src/${name}` : name)),
+    )
+    for (const file of [...named, ...map])
+      assert.ok(file === 'dist/' || isThere(file), `${file} does not exist`)
+    const folders = fs.readdirSync(root, { withFileTypes: true }).filter(entry => entry.isDirectory())
+    for (const { name } of folders.filter(({ name }) => !name.startsWith('.') && !MADE.includes(name))) {
+      assert.ok(map.includes(`${name}/`), `${name}/ is not in the map`)
+    }
   })
 }
 
