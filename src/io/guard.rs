@@ -122,3 +122,59 @@ impl Guard {
         self.look_at = if watched { None } else { Some(now + PERIOD) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    const MODE: u32 = 0o600;
+
+    fn guarded(name: &str) -> (PathBuf, Listener, Guard, Instant) {
+        let path = PathBuf::from(format!("/tmp/IPC.io.guard-{name}-{}", std::process::id()));
+        let (listener, now) = (Listener::take_over(&path, MODE).unwrap(), Instant::now());
+        let mut guard = Guard::new(ListenerId(1));
+        guard.renewed(&listener, now);
+        (path, listener, guard, now)
+    }
+
+    #[test]
+    fn one_whose_path_was_taken_says_so_once_and_has_it_back_when_nobody_listens_there_any_more() {
+        let (path, mut listener, mut guard, mut now) = guarded("displaced");
+        std::fs::remove_file(&path).unwrap();
+        let other = UnixListener::bind(&path).unwrap();
+        assert_eq!((guard.look(&mut listener, now), guard.is_displaced()), (Finding::Displaced, true));
+        assert_eq!(guard.look_at(), Some(now + PERIOD));
+        drop(other);
+        // Whether somebody listens there costs a connection, so it is asked rarely.
+        let asked = now;
+        while now + PERIOD < asked + QUESTION_PERIOD {
+            now += PERIOD;
+            assert_eq!(guard.look(&mut listener, now), Finding::Nothing);
+        }
+        assert_eq!(guard.look(&mut listener, asked + QUESTION_PERIOD), Finding::Gone);
+        listener.renew(MODE).unwrap();
+        guard.renewed(&listener, now);
+        assert_eq!((guard.look(&mut listener, now), guard.is_displaced()), (Finding::Nothing, false));
+    }
+
+    #[test]
+    fn one_that_is_listened_on_is_left_alone_for_as_long_as_that_lasts() {
+        let (path, mut listener, mut guard, now) = guarded("lasting");
+        std::fs::remove_file(&path).unwrap();
+        let other = UnixListener::bind(&path).unwrap();
+        assert_eq!(guard.look(&mut listener, now), Finding::Displaced);
+        for asked in 1..5 {
+            assert_eq!(guard.look(&mut listener, now + asked * QUESTION_PERIOD), Finding::Nothing);
+        }
+        // Something else in that place is asked at once.
+        std::fs::remove_file(&path).unwrap();
+        drop(UnixListener::bind(&path).unwrap());
+        assert_eq!(guard.look(&mut listener, now + 4 * QUESTION_PERIOD + PERIOD), Finding::Gone);
+        drop(other);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(guard.look(&mut listener, now), Finding::Gone);
+    }
+}

@@ -24,6 +24,9 @@ const FORMER_PATIENCE: Duration = Duration::from_millis(20);
 /// How long a look at a lock that is held is followed by the next.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How often the file or the folder may vanish while it is opened, as other servers of the same user end.
+const VANISHED: u32 = 1_000;
+
 /// So many names are tried for the folder, where others have made theirs under the first ones.
 const FOLDERS: u32 = 16;
 
@@ -56,26 +59,25 @@ impl Lock {
     /// # Errors
     /// `EADDRINUSE` where another server holds it, and the system's.
     pub(super) fn acquire(socket: &Path, is_live: impl Fn() -> bool) -> Result<Lock, Error> {
-        let until = Instant::now() + PATIENCE;
+        Lock::acquire_within(PATIENCE, socket, is_live)
+    }
+
+    fn acquire_within(patience: Duration, socket: &Path, is_live: impl Fn() -> bool) -> Result<Lock, Error> {
+        let until = Instant::now() + patience;
+        let mut vanished = 0;
         loop {
+            // Known before the look: a process that got no processor for so long looks once more.
+            let is_last = Instant::now() >= until;
             let path = path_of_lock(socket)?;
             match Lock::try_acquire(&path) {
                 Ok(Some(lock)) => return Ok(lock),
-                Ok(None) => {}
+                // Another server of this user has just ended, and its file or the folder with it: nobody holds this one.
+                Ok(None) | Err(Errno::NOENT) if vanished < VANISHED => vanished += 1,
+                Ok(None) => return Err(Error::system(&Errno::NOENT.into(), &format!("lock {}", path.display()))),
                 Err(Errno::WOULDBLOCK) if is_live() => return Err(in_use(socket)),
+                Err(Errno::WOULDBLOCK) if is_last => return Err(is_held(&path)),
                 Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
-                // The last server of this user has just ended, and its folder with it.
-                Err(Errno::NOENT) => {}
                 Err(error) => return Err(Error::system(&error.into(), &format!("lock {}", path.display()))),
-            }
-            if Instant::now() >= until {
-                return Err(Error::new(
-                    Code::System("EADDRINUSE"),
-                    format!(
-                        "Another server holds the lock {} but does not listen; close it or choose another domain.",
-                        path.display()
-                    ),
-                ));
             }
         }
     }
@@ -150,6 +152,16 @@ impl Drop for Lock {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+fn is_held(path: &Path) -> Error {
+    Error::new(
+        Code::System("EADDRINUSE"),
+        format!(
+            "Another server holds the lock {} but does not listen; close it or choose another domain.",
+            path.display()
+        ),
+    )
 }
 
 /// Somebody listens at the path.
@@ -271,6 +283,22 @@ mod tests {
         drop(lock);
         assert!(!place.first().exists());
         drop(Lock::acquire(&place.socket(), || false).unwrap());
+    }
+
+    #[test]
+    fn servers_that_end_keep_no_other_from_its_own_lock() {
+        let place = Place::new("ending");
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c", "d"] {
+                let socket = place.0.join(name);
+                scope.spawn(move || {
+                    for _ in 0..2_000 {
+                        drop(Lock::acquire_within(Duration::ZERO, &socket, || false).unwrap());
+                    }
+                });
+            }
+        });
+        assert!(!place.first().exists());
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod listener;
 mod lock;
 mod notices;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::io;
