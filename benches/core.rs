@@ -12,8 +12,8 @@ use divan::{Bencher, black_box};
 use ipcio::driver::domain::Domain;
 use ipcio::driver::machine::{ConnectionId, Credentials, Event, ListenerId, Machine};
 use ipcio::driver::protocol::frame::{Frame, Kind};
+use ipcio::driver::protocol::handshake::{self, Hello, VERSION};
 use ipcio::driver::protocol::inbox::Inbox;
-use ipcio::driver::protocol::message::{self, Hello, VERSION};
 use ipcio::driver::protocol::outbox::Outbox;
 use ipcio::driver::server::{Options, Server};
 use ipcio::driver::trust::{Others, Trust};
@@ -121,7 +121,7 @@ fn connect(server: &mut Server, listener: ListenerId, name: &str, now: Instant) 
     let hello =
         Hello { version: VERSION, session: name.into(), attempt: 1, server: None, received: 0, limit: LIMIT as u64 };
     let mut handshake = Vec::new();
-    message::write_handshake(None, name, Some(&hello), &mut handshake);
+    handshake::write(None, name, Some(&hello), &mut handshake);
     server.received(connection, &handshake, now, &mut ignore);
     connection
 }

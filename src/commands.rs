@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::error::{Code, Error};
 use crate::machine::CommandId;
 use crate::protocol::frame::MAX_NAME;
-use crate::protocol::message::RESTRICTED;
+use crate::protocol::v1::message::RESTRICTED;
 
 /// The commands with their places, in the order in which they were added.
 #[derive(Debug, Default)]

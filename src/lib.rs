@@ -51,6 +51,7 @@ mod protocol;
 mod runtime;
 mod server;
 mod settings;
+mod transport;
 mod trust;
 
 pub use error::{Code, Error};

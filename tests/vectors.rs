@@ -3,8 +3,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
 
 use ipcio::driver::protocol::frame::{Flags, Frame};
+use ipcio::driver::protocol::handshake::{self, Hello, Welcome};
 use ipcio::driver::protocol::inbox::Inbox;
-use ipcio::driver::protocol::message::{self, Hello, Message, Welcome};
+use ipcio::driver::protocol::v1::message::Message;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -86,10 +87,10 @@ fn handshakes_are_read_and_written_as_documented() {
         let message = Message::parse(vector.text.as_bytes()).unwrap();
         let (mut written, data) = (Vec::new(), message.text().unwrap());
         if let Some(welcome) = message.extension::<Welcome>() {
-            message::write_handshake(message.id.as_deref(), &data, Some(&welcome), &mut written);
+            handshake::write(message.id.as_deref(), &data, Some(&welcome), &mut written);
         } else {
             let hello: Hello = message.extension().unwrap();
-            message::write_handshake(message.id.as_deref(), &data, Some(&hello), &mut written);
+            handshake::write(message.id.as_deref(), &data, Some(&hello), &mut written);
         }
         assert_eq!(String::from_utf8(written).unwrap(), vector.text, "{}", vector.title);
     }

@@ -3,8 +3,8 @@
 #![no_main]
 
 use ipcio::driver::protocol::frame::Frame;
+use ipcio::driver::protocol::handshake::VERSION;
 use ipcio::driver::protocol::inbox::Inbox;
-use ipcio::driver::protocol::message::VERSION;
 use ipcio_fuzz::{Input, frame, in_pieces};
 use libfuzzer_sys::fuzz_target;
 

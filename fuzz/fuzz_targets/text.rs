@@ -1,9 +1,15 @@
-//! The text of protocol 1: objects are found wherever reads cut them, and messages are written as they were read.
+//! The text of protocol 1: objects are found wherever reads cut them, messages are written as they were read, and what
+//! one side makes of them is what the other one has said.
 
 #![no_main]
 
-use ipcio::driver::protocol::message::{self, Hello, Message, Welcome};
-use ipcio::driver::protocol::splitter::Splitter;
+use ipcio::driver::protocol::frame::{Frame, Kind};
+use ipcio::driver::protocol::handshake::{Hello, Welcome};
+use ipcio::driver::protocol::outbox::Outbox;
+use ipcio::driver::protocol::v1::channel::Channel;
+use ipcio::driver::protocol::v1::message::{self, Message};
+use ipcio::driver::protocol::v1::splitter::Splitter;
+use ipcio::driver::protocol::v1::{Side, Socket, Translation};
 use ipcio_fuzz::{Input, in_pieces};
 use libfuzzer_sys::fuzz_target;
 
@@ -31,7 +37,54 @@ fuzz_target!(|data: &[u8]| {
         let outer = Message::parse(&wrapped).expect("a message can be wrapped");
         assert_eq!(outer.text().map(String::into_bytes), Some(written));
     }
+    for side in [Side::Client, Side::Server] {
+        for socket in [Socket::Control, Socket::Private] {
+            let whole = frames(side, socket, std::iter::once(bytes));
+            assert_eq!(whole, frames(side, socket, in_pieces(bytes, pattern)), "cuts change what is read");
+            if (side, socket) == (Side::Client, Socket::Private) {
+                whole.iter().for_each(|frame| passes_on(frame));
+            }
+        }
+    }
 });
+
+fn translation(side: Side) -> Translation {
+    let mut translation = Translation::new(side, "alice", "0123456789abcdef", Channel::new(0), LIMIT);
+    translation.open();
+    translation
+}
+
+/// The frames that a side reads.
+fn frames<'a>(side: Side, socket: Socket, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let (mut translation, mut found) = (translation(side), Vec::new());
+    for mut piece in pieces {
+        while let Ok(Some(frame)) = translation.next(socket, &mut piece) {
+            let mut bytes = Vec::new();
+            frame.encode(&mut bytes);
+            assert_eq!(Frame::decode(&bytes), Ok(frame), "a frame that is none");
+            found.push(bytes);
+        }
+    }
+    found
+}
+
+/// A server writes a message to a client, which reads it as it was.
+fn passes_on(bytes: &[u8]) {
+    let (mut server, mut client, mut outbox) =
+        (translation(Side::Server), translation(Side::Client), Outbox::default());
+    let sent = Frame::decode(bytes).expect("it was read");
+    if sent.kind == Kind::Response {
+        return;
+    }
+    outbox.push(&sent);
+    server.translate(&mut outbox);
+    let text = server.unwritten(Socket::Private).to_vec();
+    let read = client.next(Socket::Private, &mut &text[..]).expect("it was written by a server");
+    let read = read.expect("it is whole");
+    assert_eq!((read.kind, read.command, read.payload), (sent.kind, sent.command, sent.payload));
+    server.written(Socket::Private, text.len());
+    assert_eq!(server.acknowledged(), Some(1));
+}
 
 fn split<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
     let (mut splitter, mut found) = (Splitter::new(LIMIT), Vec::new());

@@ -14,8 +14,8 @@ use crate::options::Options;
 use crate::{console, environment, functions, libuv};
 use ipcio::driver::client::Client;
 use ipcio::driver::machine::SessionId;
-use ipcio::driver::protocol::message::Message;
-use ipcio::driver::protocol::splitter::Splitter;
+use ipcio::driver::protocol::v1::message::Message;
+use ipcio::driver::protocol::v1::splitter::Splitter;
 use ipcio::driver::server::Server;
 use ipcio::{Code, Error};
 

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use ipcio::Error;
 use ipcio::driver::client::{self, Client};
 use ipcio::driver::domain::Domain;
-use ipcio::driver::protocol::message;
+use ipcio::driver::protocol::handshake;
 use ipcio::driver::server::{self, Server};
 use ipcio::driver::settings::{self, LONGEST_TIME, Setting};
 use ipcio::driver::trust::{Others, Trust};
@@ -72,7 +72,7 @@ impl Options {
     pub(crate) fn client(&self) -> Result<Client, Error> {
         self.check_name()?;
         let mut client = Client::new(client::Options {
-            name: self.name.clone().unwrap_or_else(message::random_hex),
+            name: self.name.clone().unwrap_or_else(handshake::random_hex),
             domain: Domain::new(&self.domain)?,
             trust: self.trust(),
             limit: self.max_message_size as usize,

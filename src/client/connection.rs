@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::deliveries::{self, Deliveries};
 use super::held::{self, Held};
-use super::legacy::Legacy;
 use super::retained::Retained;
 use super::{Client, Greeting, HANDSHAKE, PATIENCE, State};
 use crate::error::{self, Code, Error};
@@ -13,9 +12,13 @@ use crate::machine::{Action, ConnectionId, Event, Events, Payload};
 use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Frame, Kind};
+use crate::protocol::handshake::{self, Hello, Welcome};
 use crate::protocol::inbox::Inbox;
-use crate::protocol::message::{self, Hello, Message, Welcome};
-use crate::protocol::splitter::Splitter;
+use crate::protocol::text::Text;
+use crate::protocol::v1::channel::Channel;
+use crate::protocol::v1::message::Message;
+use crate::protocol::v1::{Side, Translation};
+use crate::transport::Transport;
 
 impl Client {
     pub(super) fn attempt(&mut self) {
@@ -27,20 +30,18 @@ impl Client {
 
     pub(super) fn greet(&mut self, connection: ConnectionId, now: Instant) {
         let hello = Hello {
-            version: message::VERSION,
+            version: handshake::VERSION,
             session: self.session.clone(),
             attempt: connection.0,
             server: self.server.clone(),
             received: self.link.received(),
             limit: self.options.limit as u64,
         };
-        let mut text = Vec::new();
-        message::write_handshake(None, &self.options.name, Some(&hello), &mut text);
+        let mut channel = Channel::new(handshake::MAX_HANDSHAKE);
+        handshake::write(None, &self.options.name, Some(&hello), channel.text.end());
         self.state = State::Greeting(Greeting {
             connection,
-            splitter: Splitter::new(message::MAX_HANDSHAKE),
-            text,
-            written: 0,
+            channel,
             until: now + HANDSHAKE,
             patient_until: Some(now + PATIENCE),
         });
@@ -58,7 +59,7 @@ impl Client {
         let answer = Message::parse(bytes)?;
         match answer.command() {
             "handshake" => {}
-            "error" if answer.payload() == message::NOT_TRUSTED => {
+            "error" if answer.payload() == handshake::NOT_TRUSTED => {
                 let error = Error::new(
                     Code::NotTrusted,
                     "The server does not allow the user of this process; add the user's id to the server's option allowUsers.",
@@ -66,7 +67,7 @@ impl Client {
                 self.refuse(connection, error, now, events);
                 return Ok(());
             }
-            "error" if answer.payload() == message::NAME_TAKEN => {
+            "error" if answer.payload() == handshake::NAME_TAKEN => {
                 let error = Error::new(
                     Code::NameTaken,
                     format!("Another connected client has the name {:?}; choose another name.", self.options.name),
@@ -74,7 +75,7 @@ impl Client {
                 self.refuse(connection, error, now, events);
                 return Ok(());
             }
-            "error" if answer.payload() == message::NO_SENSE => {
+            "error" if answer.payload() == handshake::NO_SENSE => {
                 let error = Error::new(
                     Code::InvalidArgument,
                     "The server refused this client's handshake as invalid; check the client's name and options.",
@@ -82,7 +83,7 @@ impl Client {
                 self.refuse(connection, error, now, events);
                 return Ok(());
             }
-            "error" if answer.payload() == message::TOO_MANY => {
+            "error" if answer.payload() == handshake::TOO_MANY => {
                 self.actions.push_back(Action::Close(connection));
                 self.disconnected(connection, now, events);
                 self.waits(self.no_room(), events);
@@ -93,7 +94,7 @@ impl Client {
         let uuid = answer.text().ok_or(ProtocolError::InvalidMessage)?;
         match answer.extension::<Welcome>() {
             None if answer.ipcio.is_some() => return Err(ProtocolError::InvalidMessage),
-            Some(welcome) if welcome.version > message::VERSION || welcome.limit == 0 => {
+            Some(welcome) if welcome.version > handshake::VERSION || welcome.limit == 0 => {
                 return Err(ProtocolError::Unexpected);
             }
             Some(welcome) if welcome.version >= 2 => {
@@ -107,18 +108,22 @@ impl Client {
                 self.server = Some(welcome.server);
                 let inbox = Inbox::new(self.options.limit).speaking(welcome.version);
                 let inbox = inbox.leaving_texts(self.options.parses_texts);
-                self.state = State::Connected(connection, inbox);
+                self.state = State::Connected(Transport::frames(connection, inbox, Text::default()));
                 self.uuid = Some(uuid);
                 self.connected(events);
             }
             _ => {
+                let State::Greeting(greeting) = std::mem::replace(&mut self.state, State::Idle) else {
+                    return Err(ProtocolError::Unexpected);
+                };
                 self.limit = self.options.limit;
                 self.server = None;
                 self.next_connection += 1;
                 let private = ConnectionId(self.next_connection);
                 let path = self.options.domain.private(&uuid);
-                self.state =
-                    State::Legacy(Box::new(Legacy::new(&self.options.name, connection, private, self.options.limit)));
+                let translation =
+                    Translation::new(Side::Client, &self.options.name, &self.session, greeting.channel, self.limit);
+                self.state = State::Opening(Transport::text(connection, Some(private), translation));
                 self.uuid = Some(uuid);
                 self.actions.push_back(Action::Connect { connection: private, path });
             }
@@ -205,12 +210,9 @@ impl Client {
 
     pub(super) fn disconnected(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         let was_connected = self.is_connected();
-        if let State::Legacy(legacy) = &self.state {
-            let other = legacy.other(connection);
-            self.actions.extend(other.map(Action::Close));
-        }
+        self.close_others(connection);
         self.acknowledge_at = None;
-        self.dirty = false;
+        (self.dirty, self.second_dirty) = (false, false);
         self.state = State::Waiting(now + self.backoff.next_wait());
         if was_connected {
             narrate!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
@@ -225,6 +227,7 @@ impl Client {
     pub(super) fn refuse(&mut self, connection: ConnectionId, error: Error, now: Instant, events: &mut dyn Events) {
         narrate!(self.verbose, "CLIENT REFUSED", self.options.name, "{error}");
         self.actions.push_back(Action::Close(connection));
+        self.close_others(connection);
         if self.established {
             self.state = State::Waiting(now + self.backoff.next_wait());
             self.waits(error, events);
@@ -234,14 +237,21 @@ impl Client {
         }
     }
 
+    /// Closes what else belongs to the same session.
+    pub(super) fn close_others(&mut self, connection: ConnectionId) {
+        if let State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) = &self.state {
+            self.actions.extend(transport.connections().filter(|&other| other != connection).map(Action::Close));
+        }
+    }
+
     pub(super) fn is_current(&self, connection: ConnectionId) -> bool {
         match &self.state {
             State::Idle | State::Waiting(_) => false,
-            State::Connecting(current) | State::Connected(current, _) | State::Leaving(current) => {
-                *current == connection
-            }
+            State::Connecting(current) => *current == connection,
             State::Greeting(greeting) => greeting.connection == connection,
-            State::Legacy(legacy) => legacy.connections().any(|current| current == connection),
+            State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) => {
+                transport.has(connection)
+            }
         }
     }
 
@@ -255,23 +265,37 @@ impl Client {
     /// Says goodbye if there is somebody to say it to.
     pub(super) fn stop(&mut self, now: Instant, events: &mut dyn Events) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Connected(connection, _) => {
+            State::Connected(transport) => {
                 self.link.report();
                 self.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
-                self.state = State::Leaving(connection);
+                self.state = State::Leaving(transport);
                 self.dirty = true;
                 self.closing.get_or_insert(now);
-                return;
+                return self.leave_if_written(events);
             }
-            State::Legacy(legacy) => {
-                self.actions.extend(legacy.connections().map(Action::Close));
+            State::Opening(transport) | State::Leaving(transport) => {
+                self.actions.extend(transport.connections().map(Action::Close));
             }
-            State::Connecting(connection) | State::Leaving(connection) => {
-                self.actions.push_back(Action::Close(connection));
-            }
+            State::Connecting(connection) => self.actions.push_back(Action::Close(connection)),
             State::Greeting(greeting) => self.actions.push_back(Action::Close(greeting.connection)),
             State::Idle | State::Waiting(_) => {}
         }
+        self.left(events);
+    }
+
+    /// Ends the connection once the last bytes are written.
+    pub(super) fn leave_if_written(&mut self, events: &mut dyn Events) {
+        if let State::Leaving(transport) = &mut self.state {
+            transport.translate(&mut self.link.outbox);
+            if transport.is_written(&self.link.outbox) {
+                self.actions.extend(transport.connections().map(Action::Close));
+                self.left(events);
+            }
+        }
+    }
+
+    /// Closing is complete.
+    pub(super) fn left(&mut self, events: &mut dyn Events) {
         self.reset();
         events.event(Event::Closed);
     }
@@ -287,7 +311,7 @@ impl Client {
         self.held = Held::default();
         self.retained = Retained::default();
         self.uuid = None;
-        self.dirty = false;
+        (self.dirty, self.second_dirty) = (false, false);
         self.acknowledge_at = None;
         self.asked = 0;
         self.limit = self.options.limit;

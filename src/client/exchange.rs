@@ -8,8 +8,9 @@ use crate::link::Link;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload};
 use crate::narration::{narrate, whom};
 use crate::protocol::ProtocolError;
+use crate::protocol::codec::Codec;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
-use crate::protocol::inbox::Inbox;
+use crate::protocol::v1::Socket;
 
 impl Client {
     pub(super) fn queue(&mut self, frame: &Frame<'_>) {
@@ -97,6 +98,16 @@ impl Client {
         Ok(())
     }
 
+    /// What was translated for a server that can't acknowledge it counts as received once it is written.
+    pub(super) fn acknowledge_translated(&mut self, now: Instant, events: &mut dyn Events) {
+        let State::Connected(transport) = &mut self.state else { return };
+        if let Some(count) = transport.acknowledged() {
+            let result = self.frame(&Frame::bare(Kind::Acknowledgement, count), now, events);
+            debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
+            self.dirty |= self.is_connected() && !self.link.outbox.is_written();
+        }
+    }
+
     /// The server is about to acknowledge a message that it could not hand over yet.
     fn hold(&mut self, sequence: u64) -> Result<(), ProtocolError> {
         let outbox = &self.link.outbox;
@@ -158,34 +169,30 @@ impl Client {
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
         while let State::Greeting(greeting) = &mut self.state {
-            let Some(answer) = greeting.splitter.next(&mut bytes)? else { return Ok(()) };
+            let Some(answer) = greeting.channel.splitter.next(&mut bytes)? else { return Ok(()) };
             self.greeted(connection, &answer, now, events)?;
         }
-        match &mut self.state {
-            State::Connected(_, inbox) => {
-                // Taken out while its frames are dealt with, which changes the rest.
-                let mut inbox = std::mem::replace(inbox, Inbox::new(0));
-                let result = self.read_frames(&mut inbox, bytes, now, events);
-                if let State::Connected(_, place) = &mut self.state {
-                    *place = inbox;
-                }
-                result
-            }
-            State::Legacy(_) => self.read_legacy(connection, bytes, now, events),
-            _ => Ok(()),
+        let (State::Opening(transport) | State::Connected(transport)) = &mut self.state else { return Ok(()) };
+        let (socket, mut codec) = transport.take_codec(connection);
+        let result = self.read_frames(socket, &mut codec, bytes, now, events);
+        if let State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) = &mut self.state {
+            transport.put_codec(codec);
+            self.leave_if_written(events);
         }
+        result
     }
 
     pub(super) fn read_frames(
         &mut self,
-        inbox: &mut Inbox,
+        socket: Socket,
+        codec: &mut Codec,
         mut bytes: &[u8],
         now: Instant,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
-        while let Some(whole) = inbox.next(&mut bytes)? {
-            self.frame(&whole.decode()?, now, events)?;
-            if !matches!(self.state, State::Connected(..)) {
+        while let Some(frame) = codec.next(socket, &mut bytes)? {
+            self.frame(&frame, now, events)?;
+            if !matches!(self.state, State::Opening(_) | State::Connected(_)) {
                 break;
             }
         }

@@ -13,16 +13,22 @@ impl Machine for Client {
     }
 
     fn opened(&mut self, connection: ConnectionId, peer: Credentials, now: Instant, events: &mut dyn Events) {
-        match &mut self.state {
-            State::Connecting(expected) if *expected == connection => {
+        if !self.is_current(connection) {
+            return;
+        }
+        match &self.state {
+            State::Connecting(_) => {
                 if let Err(error) = self.options.trust.check(peer, "server") {
                     self.refuse(connection, error, now, events);
                 } else {
                     self.greet(connection, now);
                 }
             }
-            State::Legacy(legacy) => {
-                legacy.open();
+            State::Opening(_) => {
+                if let State::Opening(mut transport) = std::mem::replace(&mut self.state, State::Idle) {
+                    transport.open(connection);
+                    self.state = State::Connected(transport);
+                }
                 self.restart();
                 self.connected(events);
             }
@@ -38,7 +44,7 @@ impl Machine for Client {
 
     fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
         match &mut self.state {
-            State::Connected(current, inbox) if *current == connection => inbox.rest(),
+            State::Connected(transport) if transport.has(connection) => transport.rest(),
             _ => None,
         }
     }
@@ -61,8 +67,8 @@ impl Machine for Client {
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         let was_greeting = matches!(self.state, State::Greeting(_));
         if matches!(self.state, State::Leaving(_)) {
-            self.reset();
-            events.event(Event::Closed);
+            self.close_others(connection);
+            self.left(events);
         } else if self.is_started() {
             self.disconnected(connection, now, events);
             if was_greeting {
@@ -72,6 +78,7 @@ impl Machine for Client {
     }
 
     fn settle(&mut self, now: Instant, events: &mut dyn Events) {
+        self.acknowledge_translated(now, events);
         // What was given up need not be waited for.
         if self.closing.is_some() && self.is_connected() {
             self.close_if_done(now, events);
@@ -84,46 +91,48 @@ impl Machine for Client {
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {
         if !std::mem::take(&mut self.dirty) {
-            return None;
+            let (State::Connected(transport) | State::Leaving(transport)) = &self.state else { return None };
+            return transport.second().filter(|_| std::mem::take(&mut self.second_dirty));
         }
         match &mut self.state {
             State::Greeting(greeting) => Some(greeting.connection),
-            State::Connected(connection, _) => {
-                let connection = *connection;
+            State::Connected(transport) => {
                 if self.link.unreported() >= ACKNOWLEDGE_EVERY / 4 || self.acknowledge_at.is_none() {
                     self.link.report();
                     self.acknowledge_at = None;
                 }
-                Some(connection)
+                transport.translate(&mut self.link.outbox);
+                self.second_dirty = true;
+                Some(transport.first())
             }
-            State::Leaving(connection) => Some(*connection),
-            State::Legacy(_) => self.next_legacy(),
+            State::Leaving(transport) => {
+                self.second_dirty = true;
+                Some(transport.first())
+            }
             _ => None,
         }
     }
 
     fn unwritten(&self, connection: ConnectionId) -> &[u8] {
         match &self.state {
-            State::Greeting(greeting) => &greeting.text[greeting.written..],
-            State::Connected(..) | State::Leaving(_) => self.link.outbox.unwritten(),
-            State::Legacy(legacy) => legacy.unwritten(connection),
+            State::Greeting(greeting) => greeting.channel.text.unwritten(),
+            State::Connected(transport) | State::Leaving(transport) => {
+                transport.unwritten(connection, &self.link.outbox)
+            }
             _ => &[],
         }
     }
 
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
         match &mut self.state {
-            State::Greeting(greeting) => greeting.written += count,
-            State::Connected(..) => self.link.outbox.advance(count),
-            State::Legacy(_) => self.written_legacy(connection, count, now, events),
-            State::Leaving(connection) => {
-                let connection = *connection;
-                self.link.outbox.advance(count);
-                if self.link.outbox.is_written() {
-                    self.actions.push_back(Action::Close(connection));
-                    self.reset();
-                    events.event(Event::Closed);
-                }
+            State::Greeting(greeting) => greeting.channel.text.advance(count),
+            State::Connected(transport) => {
+                transport.written(connection, count, &mut self.link.outbox);
+                self.acknowledge_translated(now, events);
+            }
+            State::Leaving(transport) => {
+                transport.written(connection, count, &mut self.link.outbox);
+                self.leave_if_written(events);
             }
             _ => {}
         }
@@ -163,12 +172,10 @@ impl Machine for Client {
                 self.disconnected(connection, now, events);
                 self.waits(self.not_answered(), events);
             }
-            State::Leaving(connection) if self.closing.is_some_and(|until| until <= now) => {
-                // The server does not read: it learns of the end all the same.
-                let connection = *connection;
-                self.actions.push_back(Action::Close(connection));
-                self.reset();
-                events.event(Event::Closed);
+            // The server does not read: it learns of the end all the same.
+            State::Leaving(transport) if self.closing.is_some_and(|until| until <= now) => {
+                self.actions.extend(transport.connections().map(Action::Close));
+                self.left(events);
             }
             _ => {}
         }

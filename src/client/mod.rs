@@ -4,7 +4,6 @@ mod connection;
 mod deliveries;
 mod exchange;
 mod held;
-mod legacy;
 mod machine;
 mod outstanding;
 mod retained;
@@ -23,14 +22,13 @@ use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Events, Payload, SessionId};
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
-use crate::protocol::inbox::Inbox;
-use crate::protocol::message::{self};
-use crate::protocol::splitter::Splitter;
+use crate::protocol::handshake;
+use crate::protocol::v1::channel::Channel;
+use crate::transport::Transport;
 use crate::trust::Trust;
 
 use deliveries::{Deliveries, Place};
 use held::Held;
-use legacy::Legacy;
 use retained::Retained;
 
 /// The only session of a client: its server.
@@ -93,7 +91,9 @@ pub struct Client {
     backoff: Backoff,
     next_connection: u32,
     actions: VecDeque<Action>,
+    /// Whether something may be to be written, and whether the second connection has not been asked for that.
     dirty: bool,
+    second_dirty: bool,
     acknowledge_at: Option<Instant>,
     /// Deliveries that the application has not answered yet.
     asked: usize,
@@ -114,20 +114,18 @@ enum State {
     Connecting(ConnectionId),
     /// The handshake is being exchanged.
     Greeting(Greeting),
-    /// Connected to a server of protocol 1.
-    Legacy(Box<Legacy>),
-    /// Connected to a server of protocol 2 or later.
-    Connected(ConnectionId, Inbox),
+    /// The server takes the client, and waits for its second connection.
+    Opening(Transport),
+    /// Connected.
+    Connected(Transport),
     /// The last bytes are being written.
-    Leaving(ConnectionId),
+    Leaving(Transport),
 }
 
 #[derive(Debug)]
 struct Greeting {
     connection: ConnectionId,
-    splitter: Splitter,
-    text: Vec<u8>,
-    written: usize,
+    channel: Channel,
     until: Instant,
     /// When it is said that the server takes long to answer; not again after that.
     patient_until: Option<Instant>,
@@ -161,7 +159,7 @@ impl Client {
             deliveries: Deliveries::default(),
             held: Held::default(),
             retained: Retained::default(),
-            session: message::random_hex(),
+            session: handshake::random_hex(),
             server: None,
             uuid: None,
             limit,
@@ -170,6 +168,7 @@ impl Client {
             next_connection: 0,
             actions: VecDeque::new(),
             dirty: false,
+            second_dirty: false,
             acknowledge_at: None,
             asked: 0,
             closing: None,
@@ -200,11 +199,7 @@ impl Client {
 
     /// Whether the connection stands.
     pub fn is_connected(&self) -> bool {
-        match &self.state {
-            State::Connected(..) => true,
-            State::Legacy(legacy) => legacy.is_connected(),
-            _ => false,
-        }
+        matches!(self.state, State::Connected(_))
     }
 
     /// Why it is not connected though it tries to be, as far as is known: [`Event::Waiting`] has said so.
@@ -244,7 +239,7 @@ impl Client {
                 "The client is already connected or connecting; call close() and wait for it before you connect again.",
             ));
         }
-        self.session = message::random_hex();
+        self.session = handshake::random_hex();
         self.server = None;
         self.established = false;
         self.backoff.reset();
@@ -349,12 +344,8 @@ impl Client {
 
     /// Ends the connection, which is made anew after a while.
     pub fn disconnect(&mut self, now: Instant, events: &mut dyn Events) {
-        let connection = match &self.state {
-            State::Connected(connection, _) => Some(*connection),
-            State::Legacy(legacy) => legacy.connections().next(),
-            _ => None,
-        };
-        if let Some(connection) = connection {
+        if let State::Opening(transport) | State::Connected(transport) = &self.state {
+            let connection = transport.first();
             self.actions.push_back(Action::Close(connection));
             self.disconnected(connection, now, events);
         }
@@ -362,8 +353,8 @@ impl Client {
 
     /// What the server sent is no JSON, see [`Options::parses_texts`]: its connection fails.
     pub fn distrust(&mut self, now: Instant, events: &mut dyn Events) {
-        if let State::Connected(connection, _) = &self.state {
-            self.fail(*connection, &ProtocolError::InvalidPayload, now, events);
+        if let State::Connected(transport) = &self.state {
+            self.fail(transport.first(), &ProtocolError::InvalidPayload, now, events);
         }
     }
 

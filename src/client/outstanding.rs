@@ -8,7 +8,11 @@ impl Client {
     #[doc(hidden)]
     pub fn outstanding(&self) -> Vec<(&'static str, usize)> {
         let text = match &self.state {
-            State::Greeting(greeting) => greeting.text.len() - greeting.written,
+            State::Greeting(greeting) => greeting.channel.text.unwritten().len(),
+            _ => 0,
+        };
+        let requests = match &self.state {
+            State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) => transport.requests(),
             _ => 0,
         };
         let mut kept = vec![
@@ -20,6 +24,7 @@ impl Client {
             ("messages that the server holds", self.held.len()),
             ("bytes that the server has acknowledged", self.retained.size()),
             ("deliveries that no handler has answered", self.asked),
+            ("deliveries of protocol 1", requests),
             ("actions", self.actions.len()),
         ];
         kept.retain(|&(_, count)| count > 0);

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use super::ProtocolError;
-use super::message::VERSION;
+use super::handshake::VERSION;
 
 /// Bytes of a frame before its name, with the length in front.
 pub const HEADER: usize = 18;

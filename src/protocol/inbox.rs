@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::frame::{self, Frame, HEADER, LENGTH, Memory};
-use super::message::VERSION;
+use super::handshake::VERSION;
 use super::{Partial, ProtocolError};
 
 /// From this size on, the rest of a frame is worth being read where it belongs.

@@ -1,16 +1,17 @@
-//! Bytes to messages and back, for both protocols. No I/O.
+//! Bytes to frames and back, for every version of the wire. No I/O.
 //!
-//! Protocol 1 is that of ipcio 0.6.2: JSON objects one behind another. Protocols 2 and 3 are binary frames
-//! around JSON text. All begin with the same handshake; `docs/protocol.md` describes them.
+//! Protocols 2 and 3 are binary frames around JSON text. Protocol 1 is that of ipcio 0.6.2, JSON objects one behind
+//! another, and is translated to frames and back. All begin with the same handshake; `docs/protocol.md` describes them.
 
-pub mod channel;
 pub mod chunk;
+pub mod codec;
 pub mod frame;
+pub mod handshake;
 pub mod inbox;
 pub mod json;
-pub mod message;
 pub mod outbox;
-pub mod splitter;
+pub mod text;
+pub mod v1;
 
 use std::fmt;
 

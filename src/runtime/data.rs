@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::{Code, Error};
 use crate::machine::Payload;
-use crate::protocol::message;
+use crate::protocol::v1::message;
 
 /// The content of a message or of an answer: JSON, or raw bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::session::Wire;
+use super::session::Session;
 use super::{Connection, Server, Timer, Timers};
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
 use crate::narration::narrate;
-use crate::protocol::channel::Channel;
 use crate::protocol::frame::{Frame, Kind};
+use crate::protocol::text::Text;
 
 /// How far it has got.
 #[derive(Debug, Default)]
@@ -67,9 +67,7 @@ impl Server {
         if self.closing.is_none() {
             return;
         }
-        if let Some(&(Connection::Frames { session, .. } | Connection::Legacy(session))) =
-            self.connections.get(&connection)
-        {
+        if let Some(&Connection::Session(session)) = self.connections.get(&connection) {
             self.looks_for(session);
         }
         self.close_step(now, events);
@@ -95,26 +93,18 @@ impl Server {
     fn leave(&mut self, id: SessionId, force: bool, now: Instant, events: &mut dyn Events) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let may_leave = force || (session.is_settled() && self.relays.is_empty());
-        match session.wire {
-            Wire::Frames(connection) if may_leave && !force => {
-                session.link.report();
-                session.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
-                let mut last = Channel::new(0);
-                while !session.link.outbox.is_written() {
-                    let bytes = session.link.outbox.unwritten();
-                    last.text.extend_from_slice(bytes);
-                    let count = bytes.len();
-                    session.link.outbox.advance(count);
-                }
-                // The session ends here; its connection stays until the goodbye is written.
-                self.connections.insert(connection, Connection::Parting(last));
-                self.dirty.add(connection);
-                session.wire = Wire::Lost { absent: now, expired: now };
-                events.event(Event::SessionDisconnected { session: id });
-                self.end_session(id, now, events);
-            }
-            Wire::Frames(_) | Wire::Legacy(_) if !may_leave => {}
-            _ => self.end_session(id, now, events),
+        if !may_leave && !session.is_away() {
+            return;
+        }
+        let last = if may_leave && !force { last_words(session) } else { Vec::new() };
+        // The session ends here; its connections stay until the goodbye is written.
+        for (connection, _) in &last {
+            self.connections.remove(connection);
+        }
+        self.end_session(id, now, events);
+        for (connection, text) in last {
+            self.connections.insert(connection, Connection::Parting(text));
+            self.dirty.add(connection);
         }
     }
 
@@ -135,4 +125,29 @@ impl Server {
             events.event(Event::Closed);
         }
     }
+}
+
+/// What is still to be written to each connection of a client, the goodbye at the end.
+fn last_words(session: &mut Session) -> Vec<(ConnectionId, Text)> {
+    session.link.report();
+    session.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
+    let Some((transport, outbox)) = session.transport_mut() else { return Vec::new() };
+    transport.translate(outbox);
+    let mut last = Vec::new();
+    for connection in transport.connections() {
+        let mut text = Text::default();
+        loop {
+            let bytes = transport.unwritten(connection, outbox);
+            if bytes.is_empty() {
+                break;
+            }
+            text.end().extend_from_slice(bytes);
+            let count = bytes.len();
+            transport.written(connection, count, outbox);
+        }
+        if !text.is_written() {
+            last.push((connection, text));
+        }
+    }
+    last
 }

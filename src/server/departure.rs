@@ -35,14 +35,11 @@ impl Server {
                 self.timers.clear(until, Timer::Greeting(connection));
                 self.contenders.remove(&name, connection);
             }
-            Some(Connection::Frames { session, .. }) => {
-                self.session_lost(session, now, events);
-                self.looks_for(session);
+            Some(Connection::Session(id)) if self.sessions.get(&id).is_some_and(Session::can_resume) => {
+                self.session_lost(id, now, events);
+                self.looks_for(id);
             }
-            Some(Connection::Legacy(id)) => {
-                // Clients of protocol 1 can't resume: whoever comes back is new.
-                self.end_session(id, now, events);
-            }
+            Some(Connection::Session(id)) => self.end_session(id, now, events),
             Some(Connection::Parting(_)) | None => {}
         }
         self.close_step(now, events);
@@ -93,6 +90,15 @@ impl Server {
         }
     }
 
+    /// Waits no longer for a client's second connection.
+    pub(super) fn stop_opening(&mut self, session: &Session) {
+        let Wire::Opening { transport, listener, until } = &session.wire else { return };
+        self.timers.clear(*until, Timer::Greeting(transport.first()));
+        if self.listeners.remove(listener).is_some() {
+            self.actions.push_back(Action::StopListening(*listener));
+        }
+    }
+
     pub(super) fn remove_session(&mut self, id: SessionId, events: &mut dyn Events) -> Option<Session> {
         let mut session = self.sessions.remove(&id)?;
         self.discovered = None;
@@ -105,14 +111,11 @@ impl Server {
                 self.actions.push_back(Action::Close(connection));
             }
         }
-        match &session.wire {
-            Wire::Lost { absent, expired } => {
-                self.timers.clear(*absent, Timer::Absent(id));
-                self.timers.clear(*expired, Timer::Expired(id));
-            }
-            Wire::Legacy(legacy) => self.stop_private(id, legacy),
-            Wire::Frames(_) => {}
+        if let Wire::Lost { absent, expired } = session.wire {
+            self.timers.clear(absent, Timer::Absent(id));
+            self.timers.clear(expired, Timer::Expired(id));
         }
+        self.stop_opening(&session);
         if self.names.get(session.name.as_str()) == Some(&id) {
             self.names.remove(session.name.as_str());
         }

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::held::{Held, Holding};
-use super::legacy::Legacy;
 use super::session::{Refusals, Session, Wire};
 use super::{Connection, Options, Server, Timer};
 use crate::commands;
@@ -11,11 +10,15 @@ use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, SessionId};
 use crate::narration::narrate;
 use crate::protocol::ProtocolError;
-use crate::protocol::channel::Channel;
 use crate::protocol::frame::{self, Kind};
+use crate::protocol::handshake::{self, Hello, Welcome};
 use crate::protocol::inbox::Inbox;
-use crate::protocol::message::{self, Hello, Message, Welcome};
 use crate::protocol::outbox::Outbox;
+use crate::protocol::text::Text;
+use crate::protocol::v1::channel::Channel;
+use crate::protocol::v1::message::{self, Message};
+use crate::protocol::v1::{Side, Translation};
+use crate::transport::Transport;
 
 /// How long a name is disputed: a client that was killed and started anew may be heard of before the end of
 /// its old connection is.
@@ -24,13 +27,13 @@ const DISPUTE: Duration = Duration::from_millis(50);
 impl Server {
     /// Somebody has connected to the control socket.
     pub(super) fn accept_control(&mut self, connection: ConnectionId, peer: Credentials, now: Instant) {
-        let channel = Channel::greeting();
+        let channel = Channel::new(handshake::MAX_HANDSHAKE);
         let refusal = if let Err(error) = self.options.trust.check(peer, "client") {
             narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "{error}");
-            Some(message::NOT_TRUSTED)
+            Some(handshake::NOT_TRUSTED)
         } else if self.connections.len() >= self.options.max_clients {
             narrate!(self.verbose, "SERVER FULL", self.options.domain.name(), "{} clients", self.connections.len());
-            Some(message::TOO_MANY)
+            Some(handshake::TOO_MANY)
         } else {
             None
         };
@@ -61,15 +64,13 @@ impl Server {
             (_, None) if message.ipcio.is_some() => Some("its fields are not what they have to be"),
             (_, hello) => hello.as_ref().and_then(Hello::mistake),
         };
-        let Some(Connection::Greeting { mut channel, until }) = self.connections.remove(&connection) else {
+        let Some(Connection::Greeting { channel, until }) = self.connections.remove(&connection) else {
             return Err(ProtocolError::Unexpected);
         };
         self.timers.clear(until, Timer::Greeting(connection));
         if let Some(mistake) = mistake {
             narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "a client's handshake: {mistake}");
-            message::write(None, "error", message::NO_SENSE.as_bytes(), None, &mut channel.text);
-            self.connections.insert(connection, Connection::Parting(channel));
-            self.dirty.add(connection);
+            self.turn_away(connection, channel, None, handshake::NO_SENSE);
             return Ok(());
         }
         let name = name.unwrap_or_default();
@@ -88,7 +89,7 @@ impl Server {
         match self.connections.get(&connection) {
             Some(Connection::Greeting { .. }) => self.drop_connection(connection, now, events),
             Some(Connection::Contending { .. }) => self.decide(connection, now, events),
-            Some(&Connection::Legacy(id)) => self.end_session(id, now, events),
+            Some(&Connection::Session(id)) => self.end_session(id, now, events),
             _ => {}
         }
     }
@@ -103,13 +104,10 @@ impl Server {
     ) -> Option<ConnectionId> {
         let id = *self.listeners.get(&listener)?;
         self.options.trust.check(peer, "client").ok()?;
-        let session = self.sessions.get_mut(&id)?;
-        let Wire::Legacy(legacy) = &mut session.wire else { return None };
-        self.timers.clear(legacy.until, Timer::Greeting(legacy.control.0));
-        legacy.private = Some((connection, Channel::new(self.options.limit)));
-        self.listeners.remove(&listener);
-        self.actions.push_back(Action::StopListening(listener));
-        self.connections.insert(connection, Connection::Legacy(id));
+        let session = self.sessions.remove(&id)?;
+        self.stop_opening(&session);
+        self.sessions.insert(id, Session { wire: session.wire.opened(connection), ..session });
+        self.connections.insert(connection, Connection::Session(id));
         self.dirty.add(connection);
         self.session_connected(id, events);
         self.unpark(id);
@@ -139,7 +137,7 @@ impl Server {
         events: &mut dyn Events,
     ) {
         let hello = hello.filter(|hello| hello.version >= 2);
-        let version = hello.as_ref().map_or(1, |hello| hello.version.min(message::VERSION));
+        let version = hello.as_ref().map_or(1, |hello| hello.version.min(handshake::VERSION));
         let Some(&id) = self.names.get(name.as_str()) else {
             return self.begin_session(connection, channel, name, hello, None, now, events);
         };
@@ -168,7 +166,7 @@ impl Server {
             self.contenders.add(&name, connection);
             self.connections.insert(connection, Connection::Contending { channel, until, name, hello });
         } else {
-            self.turn_away(connection, channel, Some(&name), message::NAME_TAKEN);
+            self.turn_away(connection, channel, Some(&name), handshake::NAME_TAKEN);
         }
     }
 
@@ -185,14 +183,14 @@ impl Server {
         events: &mut dyn Events,
     ) {
         if !self.make_room(now, events) {
-            return self.turn_away(connection, channel, None, message::TOO_MANY);
+            return self.turn_away(connection, channel, None, handshake::TOO_MANY);
         }
         self.next_session += 1;
         let id = SessionId(self.next_session);
-        let uuid = message::random_hex();
+        let uuid = handshake::random_hex();
         let mut link = Link::default();
         let is_new = former.is_none();
-        let version = hello.as_ref().map_or(1, |hello| hello.version.min(message::VERSION));
+        let version = hello.as_ref().map_or(1, |hello| hello.version.min(handshake::VERSION));
         let mut holding = Holding::default();
         if let Some((outbox, held)) = former {
             link.inherit(outbox, version);
@@ -202,27 +200,27 @@ impl Server {
         let attempt = hello.as_ref().map_or(0, |hello| hello.attempt);
         let (key, limit, wire) = match hello {
             Some(hello) => {
-                self.welcome(&name, &uuid, version, None, &mut channel);
-                self.connections.insert(connection, frames(id, version, channel, &self.options));
+                self.welcome(&name, &uuid, version, None, &mut channel.text);
                 let limit = own.min(usize::try_from(hello.limit).unwrap_or(usize::MAX));
-                (Some(hello.session), limit, Wire::Frames(connection))
+                (Some(hello.session), limit, Wire::Connected(frames(connection, version, channel.text, &self.options)))
             }
             None => {
                 self.next_listener += 1;
                 let listener = ListenerId(self.next_listener);
                 let until = now + self.options.handshake_timeout;
-                message::write_handshake(Some(&name), &uuid, None::<&Welcome>, &mut channel.text);
-                channel.wrap(self.options.limit);
+                handshake::write(Some(&name), &uuid, None::<&Welcome>, channel.text.end());
+                let translation = Translation::new(Side::Server, &name, &self.id, channel, own);
+                let transport = Transport::text(connection, None, translation);
                 self.actions.push_back(Action::Listen { listener, path: self.options.domain.private(&uuid) });
                 self.listeners.insert(listener, id);
                 self.timers.set(until, Timer::Greeting(connection));
-                self.connections.insert(connection, Connection::Legacy(id));
-                (None, own, Wire::Legacy(Box::new(Legacy::new((connection, channel), listener, until, &self.id))))
+                (None, own, Wire::Opening { transport, listener, until })
             }
         };
+        self.connections.insert(connection, Connection::Session(id));
         self.dirty.add(connection);
         self.names.insert(name.as_str().into(), id);
-        let is_connected = matches!(wire, Wire::Frames(_));
+        let is_connected = matches!(wire, Wire::Connected(_));
         self.sessions.insert(
             id,
             Session {
@@ -264,6 +262,13 @@ impl Server {
         events: &mut dyn Events,
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        // A client that never read the first welcome of this session counts from 1, whatever it counted before.
+        let resumed = hello.server.as_ref() == Some(&session.uuid);
+        if resumed && session.link.resume(hello.received).is_err() {
+            self.end_session(id, now, events);
+            self.actions.push_back(Action::Close(connection));
+            return;
+        }
         // The old connection may not have been seen to end.
         for old in session.connections() {
             if self.connections.remove(&old).is_some() {
@@ -277,16 +282,7 @@ impl Server {
             self.away.catch_up(id, &mut session.link.outbox);
             self.away.remove(id);
         }
-        // A client that never read the first welcome of this session counts from 1, whatever it counted before.
-        let resumed = hello.server.as_ref() == Some(&session.uuid);
-        if resumed {
-            if session.link.resume(hello.received).is_err() {
-                session.wire = Wire::Lost { absent: now, expired: now };
-                self.end_session(id, now, events);
-                self.actions.push_back(Action::Close(connection));
-                return;
-            }
-        } else {
+        if !resumed {
             session.link.restart();
             session.refusals = Refusals::default();
             // It speaks of what the client has sent by other numbers from now on.
@@ -296,11 +292,12 @@ impl Server {
                 }
             });
         }
-        session.wire = Wire::Frames(connection);
         let (name, uuid, version) = (session.name.clone(), session.uuid.clone(), session.version);
         let received = resumed.then(|| session.link.received());
-        self.welcome(&name, &uuid, version, received, &mut channel);
-        self.connections.insert(connection, frames(id, version, channel, &self.options));
+        self.welcome(&name, &uuid, version, received, &mut channel.text);
+        let transport = frames(connection, version, channel.text, &self.options);
+        self.sessions.entry(id).and_modify(|session| session.wire = Wire::Connected(transport));
+        self.connections.insert(connection, Connection::Session(id));
         self.dirty.add(connection);
         self.session_connected(id, events);
         self.hand_over(id);
@@ -309,8 +306,8 @@ impl Server {
 
     /// Tells a connection why it can't stay.
     fn turn_away(&mut self, connection: ConnectionId, mut channel: Channel, name: Option<&str>, reason: &str) {
-        message::write(name, "error", reason.as_bytes(), None, &mut channel.text);
-        self.connections.insert(connection, Connection::Parting(channel));
+        message::write(name, "error", reason.as_bytes(), None, channel.text.end());
+        self.connections.insert(connection, Connection::Parting(channel.text));
         self.dirty.add(connection);
     }
 
@@ -324,7 +321,7 @@ impl Server {
     }
 
     /// Says that the session goes on and how much was received of it, or that it is a new one.
-    fn welcome(&self, name: &str, uuid: &str, version: u32, received: Option<u64>, channel: &mut Channel) {
+    fn welcome(&self, name: &str, uuid: &str, version: u32, received: Option<u64>, text: &mut Text) {
         let welcome = Welcome {
             version,
             server: uuid.to_owned(),
@@ -332,7 +329,7 @@ impl Server {
             received: received.unwrap_or_default(),
             limit: self.options.limit as u64,
         };
-        message::write_handshake(Some(name), uuid, Some(&welcome), &mut channel.text);
+        handshake::write(Some(name), uuid, Some(&welcome), text.end());
     }
 
     fn session_connected(&mut self, id: SessionId, events: &mut dyn Events) {
@@ -343,7 +340,7 @@ impl Server {
     }
 }
 
-fn frames(id: SessionId, version: u32, welcome: Channel, options: &Options) -> Connection {
+fn frames(connection: ConnectionId, version: u32, welcome: Text, options: &Options) -> Transport {
     let inbox = Inbox::new(options.limit).speaking(version).leaving_texts(options.parses_texts);
-    Connection::Frames { session: id, welcome, inbox }
+    Transport::frames(connection, inbox, welcome)
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::session::Session;
 use super::{Connection, Server, Timer};
 use crate::error;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload, SessionId};
 use crate::narration::narrate;
+use crate::protocol::codec::Codec;
 use crate::protocol::frame::{Flags, Frame, Kind};
-use crate::protocol::inbox::Inbox;
+use crate::protocol::v1::Socket;
 use crate::protocol::{Partial, ProtocolError};
 
 /// An answer to `discover` up to this size is kept for the next one, in bytes.
@@ -37,32 +39,25 @@ impl Server {
             let Some(object) = channel.splitter.next(&mut bytes)? else { return Ok(()) };
             self.greet(connection, &object, now, events)?;
         }
-        match self.connections.get_mut(&connection) {
-            Some(Connection::Frames { session, inbox, .. }) => {
-                let id = *session;
-                // Taken out while its frames are dealt with, which changes the rest.
-                let mut inbox = std::mem::replace(inbox, Inbox::new(0));
-                let result = self.read_frames(connection, id, &mut inbox, bytes, now, events);
-                if let Some(Connection::Frames { inbox: place, .. }) = self.connections.get_mut(&connection) {
-                    *place = inbox;
-                }
-                self.report_due(id);
-                result
-            }
-            Some(Connection::Legacy(id)) => {
-                let id = *id;
-                self.read_legacy(id, connection, bytes, now, events)
-            }
-            _ => Ok(()),
+        let Some(&Connection::Session(id)) = self.connections.get(&connection) else { return Ok(()) };
+        let Some((transport, _)) = self.sessions.get_mut(&id).and_then(Session::transport_mut) else { return Ok(()) };
+        let (socket, mut codec) = transport.take_codec(connection);
+        let result = self.read_frames((connection, socket), id, &mut codec, bytes, now, events);
+        if let Some((transport, _)) = self.sessions.get_mut(&id).and_then(Session::transport_mut) {
+            transport.put_codec(codec);
         }
+        self.report_due(id);
+        result
     }
 
     /// What a connection has begun to send.
     pub(super) fn partial(&self, connection: ConnectionId) -> Partial {
         match self.connections.get(&connection) {
             Some(Connection::Greeting { channel, .. }) => channel.splitter.unfinished(),
-            Some(Connection::Frames { inbox, .. }) => inbox.unfinished(),
-            Some(&Connection::Legacy(id)) => self.partial_legacy(id, connection),
+            Some(Connection::Session(id)) => {
+                let transport = self.sessions.get(id).and_then(Session::transport);
+                transport.map_or_else(Partial::default, |transport| transport.unfinished(connection))
+            }
             Some(Connection::Contending { .. } | Connection::Parting(_)) | None => Partial::default(),
         }
     }
@@ -80,15 +75,15 @@ impl Server {
 
     pub(super) fn read_frames(
         &mut self,
-        connection: ConnectionId,
+        (connection, socket): (ConnectionId, Socket),
         id: SessionId,
-        inbox: &mut Inbox,
+        codec: &mut Codec,
         mut bytes: &[u8],
         now: Instant,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
-        while let Some(whole) = inbox.next(&mut bytes)? {
-            self.frame(id, &whole.decode()?, now, events)?;
+        while let Some(frame) = codec.next(socket, &mut bytes)? {
+            self.frame(id, &frame, now, events)?;
             if !self.connections.contains_key(&connection) {
                 break;
             }

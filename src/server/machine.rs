@@ -57,8 +57,8 @@ impl Machine for Server {
     }
 
     fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
-        match self.connections.get_mut(&connection) {
-            Some(Connection::Frames { inbox, .. }) => inbox.rest(),
+        match self.connections.get(&connection) {
+            Some(Connection::Session(id)) => self.sessions.get_mut(id)?.transport_mut()?.0.rest(),
             _ => None,
         }
     }
@@ -95,16 +95,7 @@ impl Machine for Server {
                 self.report();
             }
             while let Some(connection) = self.dirty.take() {
-                if self.overflowing.len() > 0
-                    && let Some(id) = self.connections.get(&connection).and_then(Connection::session)
-                {
-                    self.overflowing.tried(id);
-                }
-                if let Some(Connection::Legacy(id)) = self.connections.get(&connection) {
-                    let id = *id;
-                    self.convert(id);
-                }
-                if !self.unwritten(connection).is_empty() {
+                if self.has_unwritten(connection) {
                     return Some(connection);
                 }
             }
@@ -116,16 +107,14 @@ impl Machine for Server {
 
     fn unwritten(&self, connection: ConnectionId) -> &[u8] {
         match self.connections.get(&connection) {
-            Some(
-                Connection::Greeting { channel, .. }
-                | Connection::Contending { channel, .. }
-                | Connection::Parting(channel),
-            ) => channel.unwritten(),
-            Some(Connection::Frames { welcome, .. }) if !welcome.is_empty() => welcome.unwritten(),
-            Some(Connection::Frames { session, .. }) => {
-                self.sessions.get(session).map_or(&[], |session| session.link.outbox.unwritten())
+            Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => {
+                channel.text.unwritten()
             }
-            Some(Connection::Legacy(id)) => self.unwritten_legacy(*id, connection),
+            Some(Connection::Parting(text)) => text.unwritten(),
+            Some(Connection::Session(id)) => {
+                let Some(session) = self.sessions.get(id) else { return &[] };
+                session.transport().map_or(&[], |transport| transport.unwritten(connection, &session.link.outbox))
+            }
             None => &[],
         }
     }
@@ -133,33 +122,16 @@ impl Machine for Server {
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
         match self.connections.get_mut(&connection) {
             Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => {
-                channel.advance(count)
+                channel.text.advance(count)
             }
-            Some(Connection::Parting(channel)) => {
-                channel.advance(count);
-                if channel.is_empty() {
+            Some(Connection::Parting(text)) => {
+                text.advance(count);
+                if text.is_written() {
                     self.connections.remove(&connection);
                     self.actions.push_back(Action::Close(connection));
                 }
             }
-            Some(Connection::Frames { welcome, .. }) if !welcome.is_empty() => welcome.advance(count),
-            Some(Connection::Frames { session: id, .. }) => {
-                let id = *id;
-                let Some(session) = self.sessions.get_mut(&id) else { return };
-                session.link.outbox.advance(count);
-                session.waited = session.waited.saturating_sub(count);
-                if session.link.outbox.is_written() && std::mem::take(&mut session.blocked) {
-                    events.event(Event::Drained { session: id });
-                }
-                if !session.holding.messages.is_empty() {
-                    let held = session.holding.written(count);
-                    self.release(held);
-                }
-            }
-            Some(Connection::Legacy(id)) => {
-                let id = *id;
-                self.written_legacy(id, connection, count, events);
-            }
+            Some(&mut Connection::Session(id)) => self.written_to(id, connection, count, events),
             None => {}
         }
         self.close_step_of(connection, now, events);

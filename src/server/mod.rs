@@ -9,7 +9,6 @@ mod departure;
 mod greeting;
 mod held;
 mod incoming;
-mod legacy;
 mod machine;
 mod outgoing;
 mod outstanding;
@@ -34,10 +33,10 @@ use crate::error::{self, Code, Error};
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Payload, SessionId};
 use crate::narration::narrate;
 use crate::protocol::ProtocolError;
-use crate::protocol::channel::Channel;
 use crate::protocol::frame::{self, Frame, Kind};
-use crate::protocol::inbox::Inbox;
-use crate::protocol::message::{self, Hello};
+use crate::protocol::handshake::{self, Hello};
+use crate::protocol::text::Text;
+use crate::protocol::v1::channel::Channel;
 use crate::trust::Trust;
 
 use away::Away;
@@ -46,7 +45,7 @@ use contenders::Contenders;
 use outgoing::Dropped;
 use parking::Parking;
 use relays::Relays;
-use session::{Session, Wire};
+use session::Session;
 use slow::Overflowing;
 use timers::{Timer, Timers};
 use unfinished::Unfinished;
@@ -138,18 +137,16 @@ enum Connection {
     /// Its name belongs to somebody whose connection may just be ending.
     Contending { channel: Channel, until: Instant, name: String, hello: Option<Hello> },
     /// It is told why it can't stay.
-    Parting(Channel),
-    /// Protocol 2 or later; the welcome is written before any frame.
-    Frames { session: SessionId, welcome: Channel, inbox: Inbox },
-    /// Protocol 1, either socket.
-    Legacy(SessionId),
+    Parting(Text),
+    /// It belongs to a session.
+    Session(SessionId),
 }
 
 impl Connection {
     /// The session that it belongs to.
     fn session(&self) -> Option<SessionId> {
         match self {
-            Connection::Frames { session, .. } | Connection::Legacy(session) => Some(*session),
+            Connection::Session(session) => Some(*session),
             _ => None,
         }
     }
@@ -170,7 +167,7 @@ impl Server {
             options: Options { limit: options.limit.min(frame::LARGEST_PAYLOAD), ..options },
             verbose: false,
             commands: Commands::default(),
-            id: message::random_hex(),
+            id: handshake::random_hex(),
             control: None,
             settling: None,
             connections: FxHashMap::default(),
@@ -229,7 +226,7 @@ impl Server {
                 "The server is already started; call close() and wait for it before you start it again.",
             ));
         }
-        self.id = message::random_hex();
+        self.id = handshake::random_hex();
         // An answer that a client was asked for by a server before must not be taken for one of this server's.
         // JavaScript's numbers are exact up to 2^53.
         self.relays.number_from(uuid::Uuid::new_v4().as_u64_pair().1 >> 13);
@@ -293,13 +290,11 @@ impl Server {
             self.drop_message(id, name, payload.len());
             return Ok(());
         }
-        // Protocol 2 knows no delivery that nobody waits for.
-        let id_on_wire = match (&mut session.wire, delivery) {
-            (Wire::Legacy(legacy), Some(delivery)) => legacy.outgoing(delivery),
-            _ => 0,
-        };
-        let kind = if id_on_wire == 0 { Kind::Emit } else { Kind::Request };
-        self.push(id, &Frame { flags, command, payload, ..Frame::bare(kind, id_on_wire) });
+        // Only protocol 1 knows deliveries that nobody waits for: they have no number, and an id of the application's.
+        let delivery = delivery.filter(|_| session.version == 1);
+        let kind = if delivery.is_some() { Kind::Request } else { Kind::Emit };
+        let name = delivery.unwrap_or_default();
+        self.push(id, &Frame { flags, name, command, payload, ..Frame::bare(kind, 0) });
         Ok(())
     }
 

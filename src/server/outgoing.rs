@@ -1,10 +1,10 @@
 //! What a server queues for its clients.
 
 use super::backlog::Broadcast;
-use super::session::{Session, Wire};
+use super::session::Session;
 use super::{Connection, Server, check_size, queued};
 use crate::error::{self, Error};
-use crate::machine::{Event, Events, SessionId};
+use crate::machine::{ConnectionId, Event, Events, Machine, SessionId};
 use crate::narration::narrate;
 use crate::protocol::frame::{EXTENDED_SINCE, Frame, Kind};
 
@@ -37,7 +37,7 @@ impl Server {
         let older = (!frame.extension.is_empty()).then(|| Broadcast::new(&Frame { extension: b"", ..*frame }));
         let mut too_large = Vec::new();
         let mut give = |id: SessionId, session: &mut Session| {
-            if Some(id) == except || !session.takes_broadcasts() {
+            if Some(id) == except || !session.is_connected() {
                 return;
             }
             if frame.payload.len() > session.limit {
@@ -140,6 +140,64 @@ impl Server {
         self.push(id, &Frame { payload: &error.to_json(), ..Frame::bare(Kind::Failure, request) });
     }
 
+    /// Whether there is something to write to a connection.
+    pub(super) fn has_unwritten(&mut self, connection: ConnectionId) -> bool {
+        let Some(&Connection::Session(id)) = self.connections.get(&connection) else {
+            return !self.unwritten(connection).is_empty();
+        };
+        if self.overflowing.len() > 0 {
+            self.overflowing.tried(id);
+        }
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let before = session.link.outbox.unwritten_size();
+        let Some((transport, outbox)) = session.transport_mut() else { return false };
+        transport.translate(outbox);
+        let has_some = !transport.unwritten(connection, outbox).is_empty();
+        let acknowledged = transport.acknowledged();
+        session.has_written(before);
+        if let Some(count) = acknowledged {
+            self.acknowledge_translated(id, count);
+        }
+        has_some
+    }
+
+    /// So many bytes were written to a connection of a session.
+    pub(super) fn written_to(
+        &mut self,
+        id: SessionId,
+        connection: ConnectionId,
+        count: usize,
+        events: &mut dyn Events,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let before = session.link.outbox.unwritten_size();
+        let Some((transport, outbox)) = session.transport_mut() else { return };
+        let completed = transport.written(connection, count, outbox);
+        let acknowledged = transport.acknowledged();
+        if transport.is_written(outbox) && std::mem::take(&mut session.blocked) {
+            events.event(Event::Drained { session: id });
+        }
+        session.has_written(before);
+        if !session.holding.messages.is_empty() {
+            let held = session.holding.written(completed);
+            self.release(held);
+        }
+        if let Some(count) = acknowledged {
+            self.acknowledge_translated(id, count);
+        }
+    }
+
+    /// What was translated for a client that can't acknowledge it counts as received once it is written.
+    fn acknowledge_translated(&mut self, id: SessionId, count: u64) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let result = session.link.outbox.acknowledge(count, |_| ());
+        debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
+        if !session.link.outbox.is_written() {
+            session.connections().for_each(|connection| self.dirty.add(connection));
+        }
+        self.looks_for(id);
+    }
+
     pub(super) fn report_due(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(&id)
             && !std::mem::replace(&mut session.reports, true)
@@ -153,10 +211,8 @@ impl Server {
         for id in std::mem::take(&mut self.reports) {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             session.reports = false;
-            if let Wire::Frames(connection) = session.wire
-                && session.link.report()
-            {
-                self.dirty.add(connection);
+            if session.is_connected() && session.link.report() {
+                session.connections().for_each(|connection| self.dirty.add(connection));
             }
         }
     }

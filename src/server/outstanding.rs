@@ -16,7 +16,7 @@ impl Server {
             ("frames that go out", sessions().map(|session| session.link.outbox.len() as usize).sum()),
             ("bytes that go out", sessions().map(|session| session.link.outbox.size()).sum()),
             ("deliveries that no handler has answered", sessions().map(|session| session.asked).sum()),
-            ("deliveries of protocol 1", sessions().map(Session::legacy_deliveries).sum()),
+            ("deliveries of protocol 1", sessions().map(Session::translated_requests).sum()),
             ("deliveries that no client has answered", self.relays.len()),
             ("entries that lead to deliveries", self.relays.links()),
             ("messages for clients on their way", self.parking.len()),

@@ -145,7 +145,7 @@ impl Server {
     pub(super) fn close_parking(&mut self) {
         for (name, parked) in self.end_parking() {
             if let Some(relay) = self.relays.take(parked.relay)
-                && self.sessions.get(&relay.origin).is_some_and(|session| session.key.is_none())
+                && self.sessions.get(&relay.origin).is_some_and(|session| !session.can_resume())
             {
                 self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
             }

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use super::Options;
 use super::held::Holding;
-use super::legacy::Legacy;
 use crate::link::Link;
-use crate::machine::ConnectionId;
+use crate::machine::{ConnectionId, ListenerId};
 use crate::protocol::frame::{self, Kind};
 use crate::protocol::outbox::Outbox;
+use crate::transport::Transport;
 
 /// A client that has not acknowledged so many frames has enough to do: it acknowledges every 64, so it says long before
 /// it is through how far it is.
@@ -61,10 +61,23 @@ pub(super) struct Session {
 pub(super) enum Wire {
     /// Nothing, and until when the client is expected to answer, and to come back.
     Lost { absent: Instant, expired: Instant },
-    /// A connection of protocol 2 or later.
-    Frames(ConnectionId),
-    /// Connections of protocol 1.
-    Legacy(Box<Legacy>),
+    /// A client of protocol 1 has to make its second connection at this listener until then.
+    Opening { transport: Transport, listener: ListenerId, until: Instant },
+    /// All that it needs.
+    Connected(Transport),
+}
+
+impl Wire {
+    /// The second connection has been made.
+    pub(super) fn opened(self, private: ConnectionId) -> Wire {
+        match self {
+            Wire::Opening { mut transport, .. } => {
+                transport.open(private);
+                Wire::Connected(transport)
+            }
+            other => other,
+        }
+    }
 }
 
 /// Deliveries that were refused in a row while the first of them is not acknowledged.
@@ -92,16 +105,17 @@ impl Refusals {
 impl Session {
     /// Whether the client is there.
     pub(super) fn is_connected(&self) -> bool {
-        match &self.wire {
-            Wire::Lost { .. } => false,
-            Wire::Frames(_) => true,
-            Wire::Legacy(legacy) => legacy.is_connected(),
-        }
+        matches!(self.wire, Wire::Connected(_))
     }
 
     /// Whether the client is expected back.
     pub(super) fn is_away(&self) -> bool {
         matches!(self.wire, Wire::Lost { .. })
+    }
+
+    /// Whether the client can come back to this session.
+    pub(super) fn can_resume(&self) -> bool {
+        self.key.is_some()
     }
 
     /// What its name and its ids take, in bytes. The name is a key as well.
@@ -112,7 +126,7 @@ impl Session {
     /// Whether the client has much to read before it needs more.
     pub(super) fn is_behind(&self) -> bool {
         let outbox = &self.link.outbox;
-        matches!(self.wire, Wire::Frames(_)) && outbox.len() >= BEHIND && outbox.unwritten_size() < WORTH_WRITING
+        self.is_connected() && outbox.len() >= BEHIND && outbox.unwritten_size() < WORTH_WRITING
     }
 
     /// Whether the client does not read, or does not acknowledge what it reads.
@@ -125,48 +139,57 @@ impl Session {
             || outbox.unacknowledged_size() > limit.max(UNACKNOWLEDGED)
     }
 
-    /// Whether messages may be queued for it.
-    pub(super) fn is_reachable(&self) -> bool {
-        !matches!(&self.wire, Wire::Legacy(legacy) if !legacy.is_connected())
+    /// Some of its queue was written, of which so many bytes were to be written before.
+    pub(super) fn has_written(&mut self, before: usize) {
+        self.waited = self.waited.saturating_sub(before - self.link.outbox.unwritten_size());
     }
 
-    /// Whether broadcasts are put into its queue; those for clients that are away are stored elsewhere.
-    pub(super) fn takes_broadcasts(&self) -> bool {
-        self.is_reachable() && !self.is_away()
+    /// Whether messages may be queued for it.
+    pub(super) fn is_reachable(&self) -> bool {
+        !matches!(self.wire, Wire::Opening { .. })
     }
 
     /// Whether nothing is under way that closing would have to wait for.
     pub(super) fn is_settled(&self) -> bool {
-        let is_written = match &self.wire {
-            Wire::Legacy(legacy) => legacy.is_written() && self.link.outbox.is_written(),
-            _ => self.link.outbox.is_empty(),
-        };
-        is_written && self.asked == 0 && self.link.is_handled()
+        self.link.outbox.is_empty() && self.asked == 0 && self.link.is_handled()
     }
 
     /// Whether a frame comes too late for a server that closes. It is not acknowledged, so the client keeps it for
     /// the next server; otherwise a busy client could hold up the closing without end. Answers that somebody
-    /// waits for are still taken.
+    /// waits for are still taken, and everything from clients that can't send it again.
     pub(super) fn refuses(&mut self, kind: Kind) -> bool {
+        if !self.can_resume() {
+            return false;
+        }
         let is_answer = matches!(kind, Kind::Response | Kind::Failure);
         self.refusing |= kind.is_sequenced() && !is_answer;
         self.refusing && kind.is_sequenced() && !is_answer
     }
 
     /// Deliveries of a client of protocol 1 that are under way, either way.
-    pub(super) fn legacy_deliveries(&self) -> usize {
-        if let Wire::Legacy(legacy) = &self.wire { legacy.deliveries() } else { 0 }
+    pub(super) fn translated_requests(&self) -> usize {
+        self.transport().map_or(0, Transport::requests)
+    }
+
+    /// Its connections and what reads and writes them, unless they are lost.
+    pub(super) fn transport(&self) -> Option<&Transport> {
+        match &self.wire {
+            Wire::Lost { .. } => None,
+            Wire::Opening { transport, .. } | Wire::Connected(transport) => Some(transport),
+        }
+    }
+
+    /// The same, and its queue.
+    pub(super) fn transport_mut(&mut self) -> Option<(&mut Transport, &mut Outbox)> {
+        match &mut self.wire {
+            Wire::Lost { .. } => None,
+            Wire::Opening { transport, .. } | Wire::Connected(transport) => Some((transport, &mut self.link.outbox)),
+        }
     }
 
     /// Its connections.
     pub(super) fn connections(&self) -> impl Iterator<Item = ConnectionId> + use<> {
-        match &self.wire {
-            Wire::Lost { .. } => [None, None],
-            Wire::Frames(connection) => [Some(*connection), None],
-            Wire::Legacy(legacy) => [Some(legacy.control.0), legacy.private.as_ref().map(|private| private.0)],
-        }
-        .into_iter()
-        .flatten()
+        self.transport().map(Transport::connections).into_iter().flatten()
     }
 
     /// Withdraws deliveries that were not received: their senders have been told so.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use ipcio::driver::protocol::frame::Kind;
-use ipcio::driver::protocol::message::{self, Message};
-use ipcio::driver::protocol::splitter::Splitter;
+use ipcio::driver::protocol::handshake::{self, Hello};
+use ipcio::driver::protocol::v1::message::{self, Message};
+use ipcio::driver::protocol::v1::splitter::Splitter;
 
 use crate::play::{CLIENTS, OLD, Play, SERVER, name, number_of};
 use crate::world::COMMAND;
@@ -80,7 +81,7 @@ impl Play {
         self.old = OldClient::default();
         let Some(raw) = self.world.connect_raw(None) else { return };
         let to_server = &mut self.world.raws[raw].to_server;
-        message::write_handshake(None, &name(OLD), None::<&message::Hello>, to_server);
+        handshake::write(None, &name(OLD), None::<&Hello>, to_server);
         self.old.control = Some(Socket::new(raw));
         self.world.carry_raw(raw, usize::MAX);
     }

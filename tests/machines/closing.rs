@@ -5,7 +5,8 @@ use std::time::Duration;
 use ipcio::Code;
 use ipcio::driver::machine::{Event, Payload};
 use ipcio::driver::protocol::frame::Kind;
-use ipcio::driver::protocol::message::{self, Message};
+use ipcio::driver::protocol::handshake::{self, Hello};
+use ipcio::driver::protocol::v1::message::{self, Message};
 
 use crate::world::{COMMAND, Said, Side, World};
 use crate::{SECOND, alice_and_bob, handle, messages};
@@ -125,7 +126,7 @@ fn a_server_that_has_closed_keeps_nothing() {
 fn a_server_that_closes_leaves_everybody_also_when_a_client_of_protocol_1_asks_another_meanwhile() {
     let mut world = alice_and_bob();
     let control = world.connect_raw(None).unwrap();
-    message::write_handshake(None, "old", None::<&message::Hello>, &mut world.raws[control].to_server);
+    handshake::write(None, "old", None::<&Hello>, &mut world.raws[control].to_server);
     world.carry_raw(control, usize::MAX);
     let welcome = std::mem::take(&mut world.raws[control].received);
     let path = world.server_options.domain.private(&Message::parse(&welcome).unwrap().text().unwrap());

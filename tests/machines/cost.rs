@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ipcio::driver::machine::{ConnectionId, Event, ListenerId, Machine};
 use ipcio::driver::protocol::frame::{self, Frame, Kind};
-use ipcio::driver::protocol::message::{self, Hello};
+use ipcio::driver::protocol::handshake::{self, Hello};
 use ipcio::driver::server::{Options, Server};
 
 use crate::world::{COMMAND, credentials, server_options};
@@ -36,7 +36,7 @@ impl Crowd {
     fn connect(&mut self, name: &str) -> ConnectionId {
         let accepted = self.server.accepted(self.control, credentials(), self.now, &mut |_: Event<'_>| ());
         let hello = Hello {
-            version: message::VERSION,
+            version: handshake::VERSION,
             session: format!("session of {name}"),
             attempt: 1,
             server: None,
@@ -44,7 +44,7 @@ impl Crowd {
             limit: 1 << 20,
         };
         let mut text = Vec::new();
-        message::write_handshake(None, name, Some(&hello), &mut text);
+        handshake::write(None, name, Some(&hello), &mut text);
         self.receive(accepted.unwrap(), &text);
         accepted.unwrap()
     }

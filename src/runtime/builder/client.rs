@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Common, common_options};
 use crate::domain::Domain;
 use crate::error::Error;
-use crate::protocol::message;
+use crate::protocol::handshake;
 use crate::runtime::client::Client;
 use crate::runtime::data::Content;
 use crate::runtime::handlers::{self, HandlerError};
@@ -88,7 +88,7 @@ impl ClientBuilder {
 }
 
 fn name_or_random(name: Option<String>) -> Result<String, Error> {
-    let Some(name) = name else { return Ok(message::random_hex()) };
+    let Some(name) = name else { return Ok(handshake::random_hex()) };
     settings::check_name(&name)?;
     Ok(name)
 }

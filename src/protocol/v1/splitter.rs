@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use super::{Partial, ProtocolError};
+use crate::protocol::{Partial, ProtocolError};
 
 /// Where the search for the end of an object stands.
 #[derive(Debug)]
