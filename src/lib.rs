@@ -24,9 +24,10 @@
 //!
 //! The core does no I/O and knows no clock, which a lint checks (`clippy.toml`):
 //!
-//! - `protocol`: bytes to messages and back, for all versions of the wire, and the queue of what goes out.
+//! - `protocol`: bytes to frames and back, for all versions of the wire, and the queue of what goes out.
 //! - `client`, `server`: what a client and a server *do*, as state machines.
 //! - `machine`: what a state machine takes and gives: connections, actions, events.
+//! - `transport`: what a session is connected by: one connection, or the two of protocol 1.
 //! - `link`: sequence numbers and acknowledgements of one session, the same on both sides.
 //! - `commands`, `domain`, `settings`, `trust`, `backoff`, `error`: the nouns that both sides share.
 //!
