@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::deliveries::{self, Deliveries};
 use super::held::{self, Held};
 use super::retained::Retained;
-use super::{Client, Greeting, HANDSHAKE, PATIENCE, State};
+use super::state::{Handshake, State};
+use super::{Client, HANDSHAKE, PATIENCE};
 use crate::error::{self, Code, Error};
 use crate::link::Link;
 use crate::machine::{Action, ConnectionId, Event, Events, Payload};
@@ -39,7 +40,7 @@ impl Client {
         };
         let mut channel = Channel::new(handshake::MAX_HANDSHAKE);
         handshake::write(None, &self.options.name, Some(&hello), channel.text.end());
-        self.state = State::Greeting(Greeting {
+        self.state = State::Handshake(Handshake {
             connection,
             channel,
             until: now + HANDSHAKE,
@@ -113,7 +114,7 @@ impl Client {
                 self.connected(events);
             }
             _ => {
-                let State::Greeting(greeting) = std::mem::replace(&mut self.state, State::Idle) else {
+                let State::Handshake(handshake) = std::mem::replace(&mut self.state, State::Idle) else {
                     return Err(ProtocolError::Unexpected);
                 };
                 self.limit = self.options.limit;
@@ -122,7 +123,7 @@ impl Client {
                 let private = ConnectionId(self.next_connection);
                 let path = self.options.domain.private(&uuid);
                 let translation =
-                    Translation::new(Side::Client, &self.options.name, &self.session, greeting.channel, self.limit);
+                    Translation::new(Side::Client, &self.options.name, &self.session, handshake.channel, self.limit);
                 self.state = State::Opening(Transport::text(connection, Some(private), translation));
                 self.uuid = Some(uuid);
                 self.actions.push_back(Action::Connect { connection: private, path });
@@ -209,7 +210,7 @@ impl Client {
     }
 
     pub(super) fn disconnected(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
-        let was_connected = self.is_connected();
+        let (was_connected, was_closing) = (self.is_connected(), self.state.is_closing());
         self.close_others(connection);
         self.acknowledge_at = None;
         (self.dirty, self.second_dirty) = (false, false);
@@ -218,8 +219,8 @@ impl Client {
             narrate!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
             events.event(Event::Disconnected);
         }
-        if self.closing.is_some() {
-            self.stop(now, events);
+        if was_closing {
+            self.stop(events);
         }
     }
 
@@ -239,53 +240,43 @@ impl Client {
 
     /// Closes what else belongs to the same session.
     pub(super) fn close_others(&mut self, connection: ConnectionId) {
-        if let State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) = &self.state {
-            self.actions.extend(transport.connections().filter(|&other| other != connection).map(Action::Close));
-        }
+        self.actions.extend(self.state.connections().filter(|&other| other != connection).map(Action::Close));
     }
 
     pub(super) fn is_current(&self, connection: ConnectionId) -> bool {
-        match &self.state {
-            State::Idle | State::Waiting(_) => false,
-            State::Connecting(current) => *current == connection,
-            State::Greeting(greeting) => greeting.connection == connection,
-            State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) => {
-                transport.has(connection)
-            }
-        }
+        self.state.connections().any(|current| current == connection)
     }
 
-    pub(super) fn close_if_done(&mut self, now: Instant, events: &mut dyn Events) {
-        let settled = self.link.outbox.is_empty() && self.deliveries.is_empty() && self.asked == 0;
-        if self.closing.is_some() && settled {
-            self.stop(now, events);
+    pub(super) fn close_if_done(&mut self, events: &mut dyn Events) {
+        if matches!(self.state, State::Closing(..))
+            && self.link.outbox.is_empty()
+            && self.deliveries.is_empty()
+            && self.asked == 0
+        {
+            self.stop(events);
         }
     }
 
     /// Says goodbye if there is somebody to say it to.
-    pub(super) fn stop(&mut self, now: Instant, events: &mut dyn Events) {
+    pub(super) fn stop(&mut self, events: &mut dyn Events) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Connected(transport) => {
+            State::Closing(transport, until) => {
                 self.link.report();
                 self.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
-                self.state = State::Leaving(transport);
+                self.state = State::Leaving(transport, until);
                 self.dirty = true;
-                self.closing.get_or_insert(now);
-                return self.leave_if_written(events);
+                self.leave_if_written(events);
             }
-            State::Opening(transport) | State::Leaving(transport) => {
-                self.actions.extend(transport.connections().map(Action::Close));
+            state => {
+                self.actions.extend(state.connections().map(Action::Close));
+                self.left(events);
             }
-            State::Connecting(connection) => self.actions.push_back(Action::Close(connection)),
-            State::Greeting(greeting) => self.actions.push_back(Action::Close(greeting.connection)),
-            State::Idle | State::Waiting(_) => {}
         }
-        self.left(events);
     }
 
     /// Ends the connection once the last bytes are written.
     pub(super) fn leave_if_written(&mut self, events: &mut dyn Events) {
-        if let State::Leaving(transport) = &mut self.state {
+        if let State::Leaving(transport, _) = &mut self.state {
             transport.translate(&mut self.link.outbox);
             if transport.is_written(&self.link.outbox) {
                 self.actions.extend(transport.connections().map(Action::Close));
@@ -303,7 +294,6 @@ impl Client {
     /// Forgets everything that belonged to the server.
     pub(super) fn reset(&mut self) {
         self.state = State::Idle;
-        self.closing = None;
         self.reason = None;
         self.full = false;
         self.link = Link::default();

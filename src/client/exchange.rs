@@ -94,13 +94,13 @@ impl Client {
         if frame.kind.is_sequenced() {
             self.acknowledge_soon(now);
         }
-        self.close_if_done(now, events);
+        self.close_if_done(events);
         Ok(())
     }
 
     /// What was translated for a server that can't acknowledge it counts as received once it is written.
     pub(super) fn acknowledge_translated(&mut self, now: Instant, events: &mut dyn Events) {
-        let State::Connected(transport) = &mut self.state else { return };
+        let (State::Connected(transport) | State::Closing(transport, _)) = &mut self.state else { return };
         if let Some(count) = transport.acknowledged() {
             let result = self.frame(&Frame::bare(Kind::Acknowledgement, count), now, events);
             debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
@@ -168,14 +168,17 @@ impl Client {
         now: Instant,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
-        while let State::Greeting(greeting) = &mut self.state {
-            let Some(answer) = greeting.channel.splitter.next(&mut bytes)? else { return Ok(()) };
+        while let State::Handshake(handshake) = &mut self.state {
+            let Some(answer) = handshake.channel.splitter.next(&mut bytes)? else { return Ok(()) };
             self.greeted(connection, &answer, now, events)?;
         }
-        let (State::Opening(transport) | State::Connected(transport)) = &mut self.state else { return Ok(()) };
+        if !self.state.is_reading() {
+            return Ok(());
+        }
+        let Some(transport) = self.state.transport_mut() else { return Ok(()) };
         let (socket, mut codec) = transport.take_codec(connection);
         let result = self.read_frames(socket, &mut codec, bytes, now, events);
-        if let State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) = &mut self.state {
+        if let Some(transport) = self.state.transport_mut() {
             transport.put_codec(codec);
             self.leave_if_written(events);
         }
@@ -192,7 +195,7 @@ impl Client {
     ) -> Result<(), ProtocolError> {
         while let Some(frame) = codec.next(socket, &mut bytes)? {
             self.frame(&frame, now, events)?;
-            if !matches!(self.state, State::Opening(_) | State::Connected(_)) {
+            if !self.state.is_reading() {
                 break;
             }
         }

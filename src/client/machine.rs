@@ -6,6 +6,7 @@ use super::{ACKNOWLEDGE_EVERY, Client, EXPIRED_AT_ONCE, SERVER, State};
 use crate::error::Error;
 use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
+use crate::transport::Transport;
 
 impl Machine for Client {
     fn next_action(&mut self) -> Option<Action> {
@@ -44,7 +45,7 @@ impl Machine for Client {
 
     fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
         match &mut self.state {
-            State::Connected(transport) if transport.has(connection) => transport.rest(),
+            State::Connected(transport) | State::Closing(transport, _) if transport.has(connection) => transport.rest(),
             _ => None,
         }
     }
@@ -65,8 +66,8 @@ impl Machine for Client {
     }
 
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
-        let was_greeting = matches!(self.state, State::Greeting(_));
-        if matches!(self.state, State::Leaving(_)) {
+        let was_greeting = matches!(self.state, State::Handshake(_));
+        if matches!(self.state, State::Leaving(..)) {
             self.close_others(connection);
             self.left(events);
         } else if self.is_started() {
@@ -80,9 +81,7 @@ impl Machine for Client {
     fn settle(&mut self, now: Instant, events: &mut dyn Events) {
         self.acknowledge_translated(now, events);
         // What was given up need not be waited for.
-        if self.closing.is_some() && self.is_connected() {
-            self.close_if_done(now, events);
-        }
+        self.close_if_done(events);
         if self.full && self.is_active() && self.kept() <= self.options.queue_limit / 2 {
             self.full = false;
             events.event(Event::Drained { session: SERVER });
@@ -91,12 +90,12 @@ impl Machine for Client {
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {
         if !std::mem::take(&mut self.dirty) {
-            let (State::Connected(transport) | State::Leaving(transport)) = &self.state else { return None };
-            return transport.second().filter(|_| std::mem::take(&mut self.second_dirty));
+            let second = self.state.transport().and_then(Transport::second);
+            return second.filter(|_| std::mem::take(&mut self.second_dirty));
         }
         match &mut self.state {
-            State::Greeting(greeting) => Some(greeting.connection),
-            State::Connected(transport) => {
+            State::Handshake(handshake) => Some(handshake.connection),
+            State::Connected(transport) | State::Closing(transport, _) => {
                 if self.link.unreported() >= ACKNOWLEDGE_EVERY / 4 || self.acknowledge_at.is_none() {
                     self.link.report();
                     self.acknowledge_at = None;
@@ -105,7 +104,7 @@ impl Machine for Client {
                 self.second_dirty = true;
                 Some(transport.first())
             }
-            State::Leaving(transport) => {
+            State::Leaving(transport, _) => {
                 self.second_dirty = true;
                 Some(transport.first())
             }
@@ -115,8 +114,8 @@ impl Machine for Client {
 
     fn unwritten(&self, connection: ConnectionId) -> &[u8] {
         match &self.state {
-            State::Greeting(greeting) => greeting.channel.text.unwritten(),
-            State::Connected(transport) | State::Leaving(transport) => {
+            State::Handshake(handshake) => handshake.channel.text.unwritten(),
+            State::Connected(transport) | State::Closing(transport, _) | State::Leaving(transport, _) => {
                 transport.unwritten(connection, &self.link.outbox)
             }
             _ => &[],
@@ -125,12 +124,12 @@ impl Machine for Client {
 
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
         match &mut self.state {
-            State::Greeting(greeting) => greeting.channel.text.advance(count),
-            State::Connected(transport) => {
+            State::Handshake(handshake) => handshake.channel.text.advance(count),
+            State::Connected(transport) | State::Closing(transport, _) => {
                 transport.written(connection, count, &mut self.link.outbox);
                 self.acknowledge_translated(now, events);
             }
-            State::Leaving(transport) => {
+            State::Leaving(transport, _) => {
                 transport.written(connection, count, &mut self.link.outbox);
                 self.leave_if_written(events);
             }
@@ -147,11 +146,11 @@ impl Machine for Client {
 
     fn deadline(&self) -> Option<Instant> {
         let state = match &self.state {
-            State::Waiting(until) => Some(*until),
-            State::Greeting(greeting) => Some(greeting.patient_until.unwrap_or(greeting.until)),
+            State::Waiting(until) | State::Closing(_, until) | State::Leaving(_, until) => Some(*until),
+            State::Handshake(handshake) => Some(handshake.patient_until.unwrap_or(handshake.until)),
             _ => None,
         };
-        [state, self.acknowledge_at, self.closing, self.deliveries.limits().first()].into_iter().flatten().min()
+        [state, self.acknowledge_at, self.deliveries.limits().first()].into_iter().flatten().min()
     }
 
     fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
@@ -159,29 +158,29 @@ impl Machine for Client {
             self.acknowledge_at = None;
             self.dirty |= self.is_connected() && self.link.unreported() > 0;
         }
-        if let State::Greeting(greeting) = &mut self.state
-            && greeting.patient_until.take_if(|until| *until <= now).is_some()
+        if let State::Handshake(handshake) = &mut self.state
+            && handshake.patient_until.take_if(|until| *until <= now).is_some()
         {
             self.waits(self.not_answered(), events);
         }
         match &self.state {
             State::Waiting(until) if *until <= now => self.attempt(),
-            State::Greeting(greeting) if greeting.until <= now => {
-                let connection = greeting.connection;
+            State::Handshake(handshake) if handshake.until <= now => {
+                let connection = handshake.connection;
                 self.actions.push_back(Action::Close(connection));
                 self.disconnected(connection, now, events);
                 self.waits(self.not_answered(), events);
             }
             // The server does not read: it learns of the end all the same.
-            State::Leaving(transport) if self.closing.is_some_and(|until| until <= now) => {
+            State::Leaving(transport, until) if *until <= now => {
                 self.actions.extend(transport.connections().map(Action::Close));
                 self.left(events);
             }
             _ => {}
         }
         self.expire(now, events);
-        if self.closing.is_some_and(|until| until <= now) {
-            self.stop(now, events);
+        if matches!(&self.state, State::Closing(_, until) if *until <= now) {
+            self.stop(events);
         }
     }
 }

@@ -7,6 +7,7 @@ mod held;
 mod machine;
 mod outstanding;
 mod retained;
+mod state;
 mod time_limits;
 mod waiting;
 
@@ -19,17 +20,17 @@ use crate::commands::{self, Commands};
 use crate::domain::Domain;
 use crate::error::{self, Code, Error};
 use crate::link::Link;
-use crate::machine::{Action, ConnectionId, Events, Payload, SessionId};
+use crate::machine::{Action, Events, Payload, SessionId};
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::handshake;
-use crate::protocol::v1::channel::Channel;
 use crate::transport::Transport;
 use crate::trust::Trust;
 
 use deliveries::{Deliveries, Place};
 use held::Held;
 use retained::Retained;
+use state::State;
 
 /// The only session of a client: its server.
 pub const SERVER: SessionId = SessionId(0);
@@ -97,38 +98,10 @@ pub struct Client {
     acknowledge_at: Option<Instant>,
     /// Deliveries that the application has not answered yet.
     asked: usize,
-    closing: Option<Instant>,
     /// What it waits for, as far as it has said so.
     reason: Option<Error>,
     /// Whether a message was refused for want of room, and no event has told of room since.
     full: bool,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Not started.
-    Idle,
-    /// Waiting before the next attempt.
-    Waiting(Instant),
-    /// The driver makes the connection.
-    Connecting(ConnectionId),
-    /// The handshake is being exchanged.
-    Greeting(Greeting),
-    /// The server takes the client, and waits for its second connection.
-    Opening(Transport),
-    /// Connected.
-    Connected(Transport),
-    /// The last bytes are being written.
-    Leaving(Transport),
-}
-
-#[derive(Debug)]
-struct Greeting {
-    connection: ConnectionId,
-    channel: Channel,
-    until: Instant,
-    /// When it is said that the server takes long to answer; not again after that.
-    patient_until: Option<Instant>,
 }
 
 /// A message that a client sends.
@@ -171,7 +144,6 @@ impl Client {
             second_dirty: false,
             acknowledge_at: None,
             asked: 0,
-            closing: None,
             reason: None,
             full: false,
         }
@@ -199,7 +171,7 @@ impl Client {
 
     /// Whether the connection stands.
     pub fn is_connected(&self) -> bool {
-        matches!(self.state, State::Connected(_))
+        self.state.is_connected()
     }
 
     /// Why it is not connected though it tries to be, as far as is known: [`Event::Waiting`] has said so.
@@ -344,8 +316,8 @@ impl Client {
 
     /// Ends the connection, which is made anew after a while.
     pub fn disconnect(&mut self, now: Instant, events: &mut dyn Events) {
-        if let State::Opening(transport) | State::Connected(transport) = &self.state {
-            let connection = transport.first();
+        let transport = self.state.transport().filter(|_| self.state.is_reading());
+        if let Some(connection) = transport.map(Transport::first) {
             self.actions.push_back(Action::Close(connection));
             self.disconnected(connection, now, events);
         }
@@ -353,7 +325,7 @@ impl Client {
 
     /// What the server sent is no JSON, see [`Options::parses_texts`]: its connection fails.
     pub fn distrust(&mut self, now: Instant, events: &mut dyn Events) {
-        if let State::Connected(transport) = &self.state {
+        if let State::Connected(transport) | State::Closing(transport, _) = &self.state {
             self.fail(transport.first(), &ProtocolError::InvalidPayload, now, events);
         }
     }
@@ -363,14 +335,14 @@ impl Client {
     ///
     /// [`Event::Closed`]: crate::machine::Event::Closed
     pub fn close(&mut self, now: Instant, events: &mut dyn Events) {
-        if self.closing.is_some() || matches!(self.state, State::Leaving(_)) {
-            return;
-        }
-        if self.is_connected() {
-            self.closing = Some(now + self.options.close_timeout);
-            self.close_if_done(now, events);
+        self.state = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Connected(transport) => State::Closing(transport, now + self.options.close_timeout),
+            state => state,
+        };
+        if self.state.is_closing() {
+            self.close_if_done(events);
         } else {
-            self.stop(now, events);
+            self.stop(events);
         }
     }
 }

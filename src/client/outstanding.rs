@@ -1,6 +1,7 @@
 //! What a client keeps, for the tests: nothing once everything is settled.
 
 use super::{Client, State};
+use crate::transport::Transport;
 
 impl Client {
     /// What it keeps that is not its connection's or its handlers': of what kind, and how much of it. Kinds of which there is
@@ -8,13 +9,10 @@ impl Client {
     #[doc(hidden)]
     pub fn outstanding(&self) -> Vec<(&'static str, usize)> {
         let text = match &self.state {
-            State::Greeting(greeting) => greeting.channel.text.unwritten().len(),
+            State::Handshake(handshake) => handshake.channel.text.unwritten().len(),
             _ => 0,
         };
-        let requests = match &self.state {
-            State::Opening(transport) | State::Connected(transport) | State::Leaving(transport) => transport.requests(),
-            _ => 0,
-        };
+        let requests = self.state.transport().map_or(0, Transport::requests);
         let mut kept = vec![
             ("frames that go out", self.link.outbox.len() as usize),
             ("bytes that go out", self.link.outbox.size()),

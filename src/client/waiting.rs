@@ -11,7 +11,7 @@ use crate::protocol::ProtocolError;
 impl Client {
     /// The client waits for its server, for this reason.
     pub(super) fn waits(&mut self, error: Error, events: &mut dyn Events) {
-        if !self.is_started() || self.closing.is_some() || self.reason.as_ref() == Some(&error) {
+        if !self.is_started() || self.reason.as_ref() == Some(&error) {
             return;
         }
         narrate!(self.verbose, "CLIENT WAITS", self.options.name, "{error}");
