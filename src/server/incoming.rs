@@ -35,7 +35,7 @@ impl Server {
         now: Instant,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
-        while let Some(Connection::Greeting { channel, .. }) = self.connections.get_mut(&connection) {
+        while let Some(Connection::Handshake { channel, .. }) = self.connections.get_mut(&connection) {
             let Some(object) = channel.splitter.next(&mut bytes)? else { return Ok(()) };
             self.greet(connection, &object, now, events)?;
         }
@@ -46,19 +46,19 @@ impl Server {
         if let Some((transport, _)) = self.sessions.get_mut(&id).and_then(Session::transport_mut) {
             transport.put_codec(codec);
         }
-        self.report_due(id);
+        self.acknowledge_soon(id);
         result
     }
 
     /// What a connection has begun to send.
     pub(super) fn partial(&self, connection: ConnectionId) -> Partial {
         match self.connections.get(&connection) {
-            Some(Connection::Greeting { channel, .. }) => channel.splitter.unfinished(),
+            Some(Connection::Handshake { channel, .. }) => channel.splitter.unfinished(),
             Some(Connection::Session(id)) => {
                 let transport = self.sessions.get(id).and_then(Session::transport);
                 transport.map_or_else(Partial::default, |transport| transport.unfinished(connection))
             }
-            Some(Connection::Contending { .. } | Connection::Parting(_)) | None => Partial::default(),
+            Some(Connection::Claiming { .. } | Connection::Ending(_)) | None => Partial::default(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Server {
             Kind::Acknowledgement => {
                 session.link.outbox.acknowledge(frame.id, |_| ())?;
                 if !session.link.outbox.is_written() {
-                    session.connections().for_each(|connection| self.dirty.add(connection));
+                    self.schedule.write_to(session);
                 }
             }
             Kind::Send => self.message(id, frame, None, events),

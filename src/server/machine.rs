@@ -86,20 +86,18 @@ impl Machine for Server {
         if let Some(at) = self.unfinished.alarm(now) {
             self.timers.set(at, Timer::Unfinished);
         }
-        self.tell_of_dropped(events);
+        self.report_dropped(events);
     }
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {
         loop {
-            if !self.relayed {
-                self.report();
-            }
-            while let Some(connection) = self.dirty.take() {
+            self.acknowledge();
+            while let Some(connection) = self.schedule.next() {
                 if self.has_unwritten(connection) {
                     return Some(connection);
                 }
             }
-            if !std::mem::take(&mut self.relayed) {
+            if !self.schedule.end() {
                 return None;
             }
         }
@@ -107,10 +105,10 @@ impl Machine for Server {
 
     fn unwritten(&self, connection: ConnectionId) -> &[u8] {
         match self.connections.get(&connection) {
-            Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => {
+            Some(Connection::Handshake { channel, .. } | Connection::Claiming { channel, .. }) => {
                 channel.text.unwritten()
             }
-            Some(Connection::Parting(text)) => text.unwritten(),
+            Some(Connection::Ending(text)) => text.unwritten(),
             Some(Connection::Session(id)) => {
                 let Some(session) = self.sessions.get(id) else { return &[] };
                 session.transport().map_or(&[], |transport| transport.unwritten(connection, &session.link.outbox))
@@ -121,10 +119,10 @@ impl Machine for Server {
 
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events) {
         match self.connections.get_mut(&connection) {
-            Some(Connection::Greeting { channel, .. } | Connection::Contending { channel, .. }) => {
+            Some(Connection::Handshake { channel, .. } | Connection::Claiming { channel, .. }) => {
                 channel.text.advance(count)
             }
-            Some(Connection::Parting(text)) => {
+            Some(Connection::Ending(text)) => {
                 text.advance(count);
                 if text.is_written() {
                     self.connections.remove(&connection);
@@ -141,8 +139,8 @@ impl Machine for Server {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.link.handled(receipt);
             self.unfinished.handled(id, Some(receipt), &mut self.actions);
-            self.report_due(id);
-            self.looks_for(id);
+            self.schedule.acknowledge(id, session);
+            self.may_be_done(id);
         }
     }
 
@@ -153,7 +151,7 @@ impl Machine for Server {
     fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
         while let Some(timer) = self.timers.take(now) {
             match timer {
-                Timer::Greeting(connection) => self.greeting_elapsed(connection, now, events),
+                Timer::Handshake(connection) => self.handshake_elapsed(connection, now, events),
                 Timer::Absent(id) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         let name = session.name.clone();
@@ -162,7 +160,7 @@ impl Machine for Server {
                     }
                 }
                 Timer::Expired(id) => self.end_session(id, now, events),
-                Timer::Parked => self.give_up_parked(),
+                Timer::Started => self.give_up_held(),
                 Timer::Unfinished => self.end_stalled(now, events),
                 // Looked at with all that has too much, once what was read is dealt with.
                 Timer::Overflowing => {}

@@ -1,34 +1,40 @@
 //! What a server does: take connections, call handlers, pass messages between clients, and keep what a
 //! client has not received. A state machine without I/O.
 
+mod admission;
 mod away;
 mod backlog;
+mod claims;
 mod closing;
-mod contenders;
-mod departure;
-mod greeting;
-mod held;
+mod disconnection;
+mod dropped;
+mod handover;
+mod held_messages;
+mod holds;
 mod incoming;
 mod machine;
+mod options;
 mod outgoing;
 mod outstanding;
-mod parking;
+mod overflowing;
 mod relay;
 mod relays;
+mod schedule;
 mod session;
+mod shutdown;
 mod slow;
+mod starting;
 mod timers;
 mod unfinished;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::commands::{self, Commands};
-use crate::domain::Domain;
 use crate::error::{self, Code, Error};
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Payload, SessionId};
 use crate::narration::narrate;
@@ -37,18 +43,20 @@ use crate::protocol::frame::{self, Frame, Kind};
 use crate::protocol::handshake::{self, Hello};
 use crate::protocol::text::Text;
 use crate::protocol::v1::channel::Channel;
-use crate::trust::Trust;
 
 use away::Away;
+use claims::Claims;
 use closing::Closing;
-use contenders::Contenders;
-use outgoing::Dropped;
-use parking::Parking;
+use dropped::Dropped;
+use held_messages::HeldMessages;
+use overflowing::Overflowing;
 use relays::Relays;
+use schedule::Schedule;
 use session::Session;
-use slow::Overflowing;
 use timers::{Timer, Timers};
 use unfinished::Unfinished;
+
+pub use options::Options;
 
 /// A client that lives tries again at least once a second. One that is not back after this is taken to be
 /// gone where somebody waits for its answer, and a server that has just started waits as long for a client
@@ -57,37 +65,6 @@ const RECONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bytes that may wait for a client before whoever writes to it is asked to pause.
 const HIGH_WATER_MARK: usize = 64 * 1024;
-
-/// What a server is made with.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where it listens.
-    pub domain: Domain,
-    /// Whom it takes for a client.
-    pub trust: Trust,
-    /// The largest payload, in bytes; no more than [`frame::LARGEST_PAYLOAD`] counts.
-    pub limit: usize,
-    /// The most clients at a time, those included that are away.
-    pub max_clients: usize,
-    /// How long a client may take to say who it is.
-    pub handshake_timeout: Duration,
-    /// Bytes that may wait to be written to one client before it is dropped.
-    pub slow_consumer_limit: usize,
-    /// Bytes of messages that have begun to arrive and are not complete, of all connections. Beyond it, large ones are read
-    /// one after the other.
-    pub unfinished_limit: usize,
-    /// The most deliveries of one client that nobody has answered.
-    pub max_deliveries: usize,
-    /// Bytes that may be kept for all clients together that are away: messages, names and ids. A broadcast counts once.
-    pub away_limit: usize,
-    /// How long a client whose connection broke is expected back.
-    pub resume_timeout: Duration,
-    /// How long [`Server::close`] waits for clients to read.
-    pub close_timeout: Duration,
-    /// Whether the application parses each large JSON text by itself, and calls [`Server::distrust`] where it can't. If so, it
-    /// gets these unchecked, as [`Payload::Text`].
-    pub parses_texts: bool,
-}
 
 /// A server.
 #[derive(Debug)]
@@ -99,31 +76,27 @@ pub struct Server {
     id: String,
     control: Option<ListenerId>,
     /// Until when clients of a server before may still be on their way.
-    settling: Option<Instant>,
+    starting_until: Option<Instant>,
     connections: FxHashMap<ConnectionId, Connection>,
     listeners: FxHashMap<ListenerId, SessionId>,
     sessions: FxHashMap<SessionId, Session>,
     /// Names come from peers: this hash withstands chosen ones.
     names: HashMap<Box<str>, SessionId>,
     relays: Relays,
-    parking: Parking,
+    held_messages: HeldMessages,
     away: Away,
-    /// Connections in [`Connection::Contending`].
-    contenders: Contenders,
+    /// Connections in [`Connection::Claiming`].
+    claims: Claims,
     timers: Timers,
     next_connection: u32,
     next_listener: u32,
     next_session: u32,
     actions: VecDeque<Action>,
     unfinished: Unfinished,
-    dirty: Dirty,
-    reports: Vec<SessionId>,
-    /// Whether something was passed on whose sender must not be told before it is written.
-    relayed: bool,
+    schedule: Schedule,
     /// Clients for which too much waits.
     overflowing: Overflowing,
-    /// Messages that were larger than their receivers take, and nobody has been told of.
-    dropped: BTreeMap<SessionId, Dropped>,
+    dropped: Dropped,
     closing: Option<Closing>,
     /// The answer to `discover`, as long as it stays the same.
     discovered: Option<Arc<Vec<u8>>>,
@@ -133,11 +106,11 @@ pub struct Server {
 #[derive(Debug)]
 enum Connection {
     /// It has not said who it is.
-    Greeting { channel: Channel, until: Instant },
+    Handshake { channel: Channel, until: Instant },
     /// Its name belongs to somebody whose connection may just be ending.
-    Contending { channel: Channel, until: Instant, name: String, hello: Option<Hello> },
+    Claiming { channel: Channel, until: Instant, name: String, hello: Option<Hello> },
     /// It is told why it can't stay.
-    Parting(Text),
+    Ending(Text),
     /// It belongs to a session.
     Session(SessionId),
 }
@@ -152,13 +125,6 @@ impl Connection {
     }
 }
 
-/// The connections that have something to write, each once, in the order in which they got it.
-#[derive(Debug, Default)]
-struct Dirty {
-    queue: VecDeque<ConnectionId>,
-    members: FxHashSet<ConnectionId>,
-}
-
 impl Server {
     /// A server that is not started.
     pub fn new(options: Options) -> Server {
@@ -169,25 +135,23 @@ impl Server {
             commands: Commands::default(),
             id: handshake::random_hex(),
             control: None,
-            settling: None,
+            starting_until: None,
             connections: FxHashMap::default(),
             listeners: FxHashMap::default(),
             sessions: FxHashMap::default(),
             names: HashMap::new(),
             relays: Relays::default(),
-            parking: Parking::default(),
+            held_messages: HeldMessages::default(),
             away: Away::default(),
-            contenders: Contenders::default(),
+            claims: Claims::default(),
             timers: Timers::default(),
             next_connection: 0,
             next_listener: 0,
             next_session: 0,
             actions: VecDeque::new(),
-            dirty: Dirty::default(),
-            reports: Vec::new(),
-            relayed: false,
+            schedule: Schedule::default(),
             overflowing: Overflowing::default(),
-            dropped: BTreeMap::new(),
+            dropped: Dropped::default(),
             closing: None,
             discovered: None,
         }
@@ -233,7 +197,7 @@ impl Server {
         self.next_listener += 1;
         let listener = ListenerId(self.next_listener);
         self.control = Some(listener);
-        self.settling = Some(now + RECONNECTS_WITHIN);
+        self.starting_until = Some(now + RECONNECTS_WITHIN);
         narrate!(self.verbose, "SERVER START", self.options.domain.name(), "at {}", self.path().display());
         Ok(listener)
     }
@@ -262,7 +226,7 @@ impl Server {
         check_size(payload.parts().0, self.options.limit)?;
         narrate!(self.verbose, "SERVER EMIT", command, "to {name}");
         match self.names.get(name) {
-            Some(&id) if self.sessions.get(&id).is_some_and(Session::is_reachable) => {
+            Some(&id) if self.sessions.get(&id).is_some_and(Session::takes_messages) => {
                 self.send(id, command, payload, delivery)
             }
             _ => Ok(()),
@@ -283,7 +247,7 @@ impl Server {
         commands::check(command)?;
         let (payload, flags) = payload.parts();
         check_size(payload, self.options.limit)?;
-        let session = self.sessions.get_mut(&id).filter(|session| session.is_reachable());
+        let session = self.sessions.get_mut(&id).filter(|session| session.takes_messages());
         let session = session.ok_or_else(error::session_ended)?;
         if payload.len() > session.limit {
             let name = session.name.clone();
@@ -320,7 +284,7 @@ impl Server {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.asked = session.asked.saturating_sub(1);
         }
-        self.looks_for(id);
+        self.may_be_done(id);
         self.answer(id, &Frame { flags, payload, ..Frame::bare(kind, request) });
     }
 
@@ -351,28 +315,6 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&id) else { return true };
         session.blocked |= session.link.outbox.unwritten_size() > HIGH_WATER_MARK;
         session.blocked
-    }
-}
-
-impl Dirty {
-    fn add(&mut self, connection: ConnectionId) {
-        if self.members.insert(connection) {
-            self.queue.push_back(connection);
-        }
-    }
-
-    fn take(&mut self) -> Option<ConnectionId> {
-        let connection = self.queue.pop_front()?;
-        self.members.remove(&connection);
-        Some(connection)
-    }
-}
-
-/// Something was queued for this session.
-fn queued(session: &Session, id: SessionId, dirty: &mut Dirty, overflowing: &mut Overflowing, options: &Options) {
-    session.connections().for_each(|connection| dirty.add(connection));
-    if session.is_slow(options) {
-        overflowing.add(id);
     }
 }
 

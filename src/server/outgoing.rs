@@ -1,20 +1,15 @@
 //! What a server queues for its clients.
 
 use super::backlog::Broadcast;
+use super::dropped::Receiver;
+use super::overflowing::Overflowing;
+use super::schedule::{self, Schedule};
 use super::session::Session;
-use super::{Connection, Server, check_size, queued};
+use super::{Connection, Options, Server, check_size};
 use crate::error::{self, Error};
 use crate::machine::{ConnectionId, Event, Events, Machine, SessionId};
 use crate::narration::narrate;
 use crate::protocol::frame::{EXTENDED_SINCE, Frame, Kind};
-
-/// Messages that were larger than their receiver takes.
-#[derive(Debug, Default)]
-pub(super) struct Dropped {
-    name: String,
-    messages: u64,
-    bytes: usize,
-}
 
 impl Server {
     /// Queues a frame for a client. Its size has been checked.
@@ -26,7 +21,7 @@ impl Server {
             self.away.queued(id, frame.size());
         }
         session.link.outbox.push(&frame);
-        queued(session, id, &mut self.dirty, &mut self.overflowing, &self.options);
+        queued(session, id, &mut self.schedule, &mut self.overflowing, &self.options);
     }
 
     /// Queues a frame for everybody; it is encoded once, and stored once for all that are away, and for all where it is
@@ -43,14 +38,14 @@ impl Server {
             if frame.payload.len() > session.limit {
                 too_large.push((id, session.name.clone()));
             } else {
-                let waits = may_wait && session.is_behind();
+                let waits = may_wait && schedule::is_behind(session);
                 let older = older.as_ref().filter(|_| session.version < EXTENDED_SINCE);
                 match older.unwrap_or(&broadcast) {
                     Broadcast::Small(bytes) => session.link.outbox.push_encoded(bytes),
                     Broadcast::Large(shared) => session.link.outbox.push_shared(shared),
                 }
                 if !waits {
-                    queued(session, id, &mut self.dirty, &mut self.overflowing, &self.options);
+                    queued(session, id, &mut self.schedule, &mut self.overflowing, &self.options);
                 }
             }
         };
@@ -106,14 +101,12 @@ impl Server {
     /// A message is larger than its receiver takes. What a client says of itself is no mistake of whoever sends: it is told
     /// of by an event.
     pub(super) fn drop_message(&mut self, id: SessionId, name: String, bytes: usize) {
-        let dropped = self.dropped.entry(id).or_insert_with(|| Dropped { name, ..Dropped::default() });
-        dropped.messages += 1;
-        dropped.bytes += bytes;
+        self.dropped.add(id, name, bytes);
     }
 
     /// Tells of the messages that were dropped.
-    pub(super) fn tell_of_dropped(&mut self, events: &mut dyn Events) {
-        while let Some((_, Dropped { name, messages, bytes })) = self.dropped.pop_first() {
+    pub(super) fn report_dropped(&mut self, events: &mut dyn Events) {
+        while let Some(Receiver { name, messages, bytes }) = self.dropped.pop() {
             narrate!(self.verbose, "SERVER DROPPED", name, "{messages} messages that are larger than it takes");
             events.event(Event::Dropped { name: &name, messages, bytes });
         }
@@ -178,8 +171,8 @@ impl Server {
             events.event(Event::Drained { session: id });
         }
         session.has_written(before);
-        if !session.holding.messages.is_empty() {
-            let held = session.holding.written(completed);
+        if !session.holds.is_empty() {
+            let held = session.holds.written(completed);
             self.release(held);
         }
         if let Some(count) = acknowledged {
@@ -193,27 +186,34 @@ impl Server {
         let result = session.link.outbox.acknowledge(count, |_| ());
         debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
         if !session.link.outbox.is_written() {
-            session.connections().for_each(|connection| self.dirty.add(connection));
+            self.schedule.write_to(session);
         }
-        self.looks_for(id);
+        self.may_be_done(id);
     }
 
-    pub(super) fn report_due(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(&id)
-            && !std::mem::replace(&mut session.reports, true)
-        {
-            self.reports.push(id);
+    /// Something was received from a client.
+    pub(super) fn acknowledge_soon(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            self.schedule.acknowledge(id, session);
         }
     }
 
     /// Queues all acknowledgements that are due.
-    pub(super) fn report(&mut self) {
-        for id in std::mem::take(&mut self.reports) {
+    pub(super) fn acknowledge(&mut self) {
+        for id in self.schedule.take_acknowledgements() {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
-            session.reports = false;
+            session.is_acknowledged = false;
             if session.is_connected() && session.link.report() {
-                session.connections().for_each(|connection| self.dirty.add(connection));
+                self.schedule.write_to(session);
             }
         }
+    }
+}
+
+/// Something was queued for this session.
+fn queued(session: &Session, id: SessionId, schedule: &mut Schedule, overflowing: &mut Overflowing, options: &Options) {
+    schedule.write_to(session);
+    if session.is_slow(options) {
+        overflowing.add(id);
     }
 }

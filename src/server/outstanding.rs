@@ -11,6 +11,7 @@ impl Server {
         let sessions = || self.sessions.values();
         let connections = |is_one: fn(&Connection) -> bool| self.connections.values().filter(|one| is_one(one)).count();
         let away = sessions().filter(|session| session.is_away()).count();
+        let (to_write, to_acknowledge) = self.schedule.outstanding();
         let (begun, waiting) = self.unfinished.outstanding();
         let mut kept = vec![
             ("frames that go out", sessions().map(|session| session.link.outbox.len() as usize).sum()),
@@ -19,25 +20,25 @@ impl Server {
             ("deliveries of protocol 1", sessions().map(Session::translated_requests).sum()),
             ("deliveries that no client has answered", self.relays.len()),
             ("entries that lead to deliveries", self.relays.links()),
-            ("messages for clients on their way", self.parking.len()),
-            ("messages that their senders keep", sessions().map(|session| session.holding.messages.len()).sum()),
+            ("messages for clients on their way", self.held_messages.len()),
+            ("messages that their senders keep", sessions().map(|session| session.holds.len()).sum()),
             ("clients that are away", away),
             ("broadcasts for clients that are away", self.away.broadcasts() as usize),
             ("names without a client", self.names.len().abs_diff(self.sessions.len())),
             (
                 "connections that have not said who they are",
-                connections(|one| matches!(one, Connection::Greeting { .. })),
+                connections(|one| matches!(one, Connection::Handshake { .. })),
             ),
-            ("connections that are ending", connections(|one| matches!(one, Connection::Parting(_)))),
+            ("connections that are ending", connections(|one| matches!(one, Connection::Ending(_)))),
             ("bytes of messages that have begun", begun),
             ("connections that wait to be read", waiting),
-            ("connections that want a name", self.contenders.len()),
+            ("connections that want a name", self.claims.len()),
             ("private sockets", self.listeners.len()),
-            ("acknowledgements that are due", self.reports.len()),
+            ("acknowledgements that are due", to_acknowledge),
             ("clients that are too slow", self.overflowing.len()),
             ("bytes that come when a client has read", self.overflowing.unheard()),
             ("clients that messages were too large for", self.dropped.len()),
-            ("connections to write to", self.dirty.members.len()),
+            ("connections to write to", to_write),
             ("timers", self.timers.len()),
             ("actions", self.actions.len()),
         ];

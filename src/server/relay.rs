@@ -16,17 +16,17 @@ impl Server {
         narrate!(self.verbose, "SERVER RELAY", frame.command, "from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
         let outgoing = passed_on(frame, &origin, 0);
-        if self.is_parked(frame, now) {
+        if self.is_held(frame, now) {
             let held = self.hold(id);
-            self.park(Some(frame.name), 0, held, &outgoing);
+            self.hold_message(Some(frame.name), 0, held, &outgoing);
         } else if let Some(&target) = self.names.get(frame.name) {
             let Some(receiver) = self.sessions.get(&target) else { return };
             if frame.payload.len() <= receiver.limit {
                 let is_away = !receiver.is_connected();
                 self.push(target, &outgoing);
-                self.relayed = true;
+                self.schedule.relayed();
                 if is_away && let Some(held) = self.hold(id) {
-                    self.sessions.entry(target).and_modify(|session| session.holding.messages.push(held));
+                    self.sessions.entry(target).and_modify(|session| session.holds.add([held]));
                 }
             } else {
                 let name = receiver.name.clone();
@@ -42,9 +42,9 @@ impl Server {
         let outgoing = passed_on(frame, &origin, 0);
         // Its sender is told that it was written.
         self.push_to_all(&outgoing, Some(id), false);
-        self.relayed = true;
-        if self.parks_for_all(frame, now) {
-            self.park(None, 0, None, &outgoing);
+        self.schedule.relayed();
+        if self.holds_for_all(frame, now) {
+            self.hold_message(None, 0, None, &outgoing);
         }
     }
 
@@ -56,16 +56,16 @@ impl Server {
         narrate!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
         let begun = Relay { origin: id, request: frame.id, target: None };
-        if self.is_parked(frame, now) {
+        if self.is_held(frame, now) {
             let relay = self.relays.begin(begun);
-            self.park(Some(frame.name), relay, None, &passed_on(frame, &origin, relay));
+            self.hold_message(Some(frame.name), relay, None, &passed_on(frame, &origin, relay));
             return;
         }
         match self.answering(frame) {
             Ok(target) => {
                 let relay = self.relays.begin(Relay { target: Some(target), ..begun });
                 self.push(target, &passed_on(frame, &origin, relay));
-                self.relayed = true;
+                self.schedule.relayed();
             }
             Err(error) => self.answer_failure(id, frame.id, &error),
         }
@@ -82,7 +82,7 @@ impl Server {
         let Some(relay) = self.relays.answered(frame.id, id) else { return };
         let flags = frame.flags.only(Flags::BYTES);
         self.answer(relay.origin, &Frame { id: relay.request, name: "", command: "", flags, ..*frame });
-        self.relayed = true;
+        self.schedule.relayed();
     }
 
     /// A client will not answer any more, and waits for no answers if its session has ended.
@@ -103,7 +103,7 @@ impl Server {
     fn answering(&self, frame: &Frame<'_>) -> Result<SessionId, Error> {
         let found = self.names.get(frame.name).and_then(|id| Some((*id, self.sessions.get(id)?)));
         let (target, session) =
-            found.filter(|(_, session)| session.is_reachable()).ok_or_else(|| error::no_such_client(frame.name))?;
+            found.filter(|(_, session)| session.takes_messages()).ok_or_else(|| error::no_such_client(frame.name))?;
         // It is away once its timer has run, not by the clock: it may have come back in what has not been read yet.
         if matches!(session.wire, Wire::Lost { absent, .. } if !self.timers.is_set(absent, Timer::Absent(target))) {
             return Err(error::client_left(frame.name));

@@ -16,7 +16,7 @@ pub(super) struct Relay {
     pub(super) origin: SessionId,
     /// The number that it has at its origin.
     pub(super) request: u64,
-    /// Who has to answer; nobody yet while it is parked.
+    /// Who has to answer; nobody yet while it is held.
     pub(super) target: Option<SessionId>,
 }
 
@@ -61,7 +61,7 @@ impl Relays {
         number
     }
 
-    /// One that was parked has somebody to answer it.
+    /// One that was held has somebody to answer it.
     pub(super) fn assign(&mut self, number: u64, target: SessionId) {
         if let Some(relay) = self.all.get_mut(&number) {
             relay.target = Some(target);
@@ -182,12 +182,12 @@ mod tests {
             asked(&mut relays, request);
             relays.begin(Relay { origin: BOB, request, target: Some(CAROL) });
         }
-        let parked = relays.begin(Relay { origin: BOB, request: 9, target: None });
-        relays.assign(parked, CAROL);
+        let held = relays.begin(Relay { origin: BOB, request: 9, target: None });
+        relays.assign(held, CAROL);
         let unanswered: Vec<u64> = relays.unanswered(BOB).iter().map(|relay| relay.request).collect();
         assert_eq!((unanswered, relays.len()), (vec![1, 2, 3], 4));
         relays.forget(BOB);
-        assert_eq!((relays.len(), relays.links(), relays.answered(parked, CAROL)), (0, 0, None));
+        assert_eq!((relays.len(), relays.links(), relays.answered(held, CAROL)), (0, 0, None));
     }
 
     #[test]

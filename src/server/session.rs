@@ -2,20 +2,13 @@
 
 use std::time::Instant;
 
-use super::Options;
-use super::held::Holding;
+use super::holds::Holds;
+use super::options::Options;
 use crate::link::Link;
 use crate::machine::{ConnectionId, ListenerId};
 use crate::protocol::frame::{self, Kind};
 use crate::protocol::outbox::Outbox;
 use crate::transport::Transport;
-
-/// A client that has not acknowledged so many frames has enough to do: it acknowledges every 64, so it says long before
-/// it is through how far it is.
-const BEHIND: u64 = 2_000;
-
-/// So many bytes are written to it all the same.
-const WORTH_WRITING: usize = 16 * 1024;
 
 /// So many bytes that were written may lack their acknowledgement, however little may wait to be written: even a client
 /// that reads and handles everything at once acknowledges it some milliseconds later.
@@ -38,7 +31,7 @@ pub(super) struct Session {
     pub(super) attempt: u32,
     pub(super) link: Link,
     /// What of its queue is kept by those who sent it.
-    pub(super) holding: Holding,
+    pub(super) holds: Holds,
     /// The largest payload that both sides take.
     pub(super) limit: usize,
     pub(super) wire: Wire,
@@ -46,8 +39,8 @@ pub(super) struct Session {
     pub(super) waited: usize,
     /// Whether somebody was told that too much waits.
     pub(super) blocked: bool,
-    /// Whether an acknowledgement may be due.
-    pub(super) reports: bool,
+    /// Whether an acknowledgement is scheduled.
+    pub(super) is_acknowledged: bool,
     /// Whether a frame was refused because the server closes: no later one may count either.
     pub(super) refusing: bool,
     /// Deliveries that were refused, one of which the client may not have acknowledged.
@@ -123,12 +116,6 @@ impl Session {
         self.name.len() * 2 + self.uuid.len() + self.key.as_ref().map_or(0, String::len)
     }
 
-    /// Whether the client has much to read before it needs more.
-    pub(super) fn is_behind(&self) -> bool {
-        let outbox = &self.link.outbox;
-        self.is_connected() && outbox.len() >= BEHIND && outbox.unwritten_size() < WORTH_WRITING
-    }
-
     /// Whether the client does not read, or does not acknowledge what it reads.
     pub(super) fn is_slow(&self, options: &Options) -> bool {
         let (outbox, limit) = (&self.link.outbox, options.slow_consumer_limit);
@@ -145,12 +132,12 @@ impl Session {
     }
 
     /// Whether messages may be queued for it.
-    pub(super) fn is_reachable(&self) -> bool {
+    pub(super) fn takes_messages(&self) -> bool {
         !matches!(self.wire, Wire::Opening { .. })
     }
 
     /// Whether nothing is under way that closing would have to wait for.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.link.outbox.is_empty() && self.asked == 0 && self.link.is_handled()
     }
 

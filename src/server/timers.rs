@@ -9,13 +9,13 @@ use crate::machine::{ConnectionId, SessionId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// A connection has not said who it is, or who it is could not be decided.
-    Greeting(ConnectionId),
+    Handshake(ConnectionId),
     /// A client that lost its connection has not come back soon: it is not there to answer.
     Absent(SessionId),
     /// It has not come back at all.
     Expired(SessionId),
-    /// What waits for clients that were not there when the server started.
-    Parked,
+    /// Clients of the server before have had time to come back.
+    Started,
     /// Some are not read since others hold much: who of these does not go on?
     Unfinished,
     /// Clients for which too much waits could read meanwhile: have they?

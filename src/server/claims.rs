@@ -6,12 +6,12 @@ use crate::machine::ConnectionId;
 
 /// Those connections by the names that they want, the first ones first.
 #[derive(Debug, Default)]
-pub(super) struct Contenders {
+pub(super) struct Claims {
     /// Names come from peers: this hash withstands chosen ones.
     names: HashMap<Box<str>, BTreeSet<ConnectionId>>,
 }
 
-impl Contenders {
+impl Claims {
     pub(super) fn add(&mut self, name: &str, connection: ConnectionId) {
         self.names.entry(name.into()).or_default().insert(connection);
     }

@@ -30,17 +30,17 @@ impl Server {
 
     pub(super) fn connection_ended(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         match self.connections.remove(&connection) {
-            Some(Connection::Greeting { until, .. }) => self.timers.clear(until, Timer::Greeting(connection)),
-            Some(Connection::Contending { until, name, .. }) => {
-                self.timers.clear(until, Timer::Greeting(connection));
-                self.contenders.remove(&name, connection);
+            Some(Connection::Handshake { until, .. }) => self.timers.clear(until, Timer::Handshake(connection)),
+            Some(Connection::Claiming { until, name, .. }) => {
+                self.timers.clear(until, Timer::Handshake(connection));
+                self.claims.remove(&name, connection);
             }
             Some(Connection::Session(id)) if self.sessions.get(&id).is_some_and(Session::can_resume) => {
                 self.session_lost(id, now, events);
-                self.looks_for(id);
+                self.may_be_done(id);
             }
             Some(Connection::Session(id)) => self.end_session(id, now, events),
-            Some(Connection::Parting(_)) | None => {}
+            Some(Connection::Ending(_)) | None => {}
         }
         self.close_step(now, events);
     }
@@ -71,7 +71,7 @@ impl Server {
         );
         events.event(Event::SessionDisconnected { session: id });
         let name = session.name.clone();
-        self.decide_contenders(&name, now, events);
+        self.decide_claims(&name, now, events);
     }
 
     /// The client leaves for good.
@@ -86,14 +86,14 @@ impl Server {
     /// Ends a session, its connections included. Its name may go to somebody who waits for it.
     pub(super) fn end_session(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
         if let Some(session) = self.remove_session(id, events) {
-            self.decide_contenders(&session.name, now, events);
+            self.decide_claims(&session.name, now, events);
         }
     }
 
     /// Waits no longer for a client's second connection.
     pub(super) fn stop_opening(&mut self, session: &Session) {
         let Wire::Opening { transport, listener, until } = &session.wire else { return };
-        self.timers.clear(*until, Timer::Greeting(transport.first()));
+        self.timers.clear(*until, Timer::Handshake(transport.first()));
         if self.listeners.remove(listener).is_some() {
             self.actions.push_back(Action::StopListening(*listener));
         }
@@ -104,7 +104,7 @@ impl Server {
         self.discovered = None;
         let missed = self.away.remove(id);
         self.unfinished.handled(id, None, &mut self.actions);
-        let held = session.holding.take();
+        let held = session.holds.take();
         self.release(held);
         for connection in session.connections() {
             if self.connections.remove(&connection).is_some() {
@@ -120,7 +120,7 @@ impl Server {
             self.names.remove(session.name.as_str());
         }
         self.relays_ended(id, &session.name);
-        self.parking.has_left(&session.name);
+        self.held_messages.has_left(&session.name);
         if session.is_connected() {
             events.event(Event::SessionDisconnected { session: id });
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::held::{Held, Holding};
+use super::holds::{Hold, Holds};
 use super::session::{Refusals, Session, Wire};
 use super::{Connection, Options, Server, Timer};
 use crate::commands;
@@ -41,8 +41,8 @@ impl Server {
             return self.turn_away(connection, channel, None, number);
         }
         let until = now + self.options.handshake_timeout;
-        self.timers.set(until, Timer::Greeting(connection));
-        self.connections.insert(connection, Connection::Greeting { channel, until });
+        self.timers.set(until, Timer::Handshake(connection));
+        self.connections.insert(connection, Connection::Handshake { channel, until });
     }
 
     /// The first message of a connection.
@@ -64,10 +64,10 @@ impl Server {
             (_, None) if message.ipcio.is_some() => Some("its fields are not what they have to be"),
             (_, hello) => hello.as_ref().and_then(Hello::mistake),
         };
-        let Some(Connection::Greeting { channel, until }) = self.connections.remove(&connection) else {
+        let Some(Connection::Handshake { channel, until }) = self.connections.remove(&connection) else {
             return Err(ProtocolError::Unexpected);
         };
-        self.timers.clear(until, Timer::Greeting(connection));
+        self.timers.clear(until, Timer::Handshake(connection));
         if let Some(mistake) = mistake {
             narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "a client's handshake: {mistake}");
             self.turn_away(connection, channel, None, handshake::NO_SENSE);
@@ -79,16 +79,16 @@ impl Server {
     }
 
     /// A name has become free, or its owner absent.
-    pub(super) fn decide_contenders(&mut self, name: &str, now: Instant, events: &mut dyn Events) {
-        if let Some(winner) = self.contenders.first(name) {
+    pub(super) fn decide_claims(&mut self, name: &str, now: Instant, events: &mut dyn Events) {
+        if let Some(winner) = self.claims.first(name) {
             self.decide(winner, now, events);
         }
     }
 
-    pub(super) fn greeting_elapsed(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+    pub(super) fn handshake_elapsed(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         match self.connections.get(&connection) {
-            Some(Connection::Greeting { .. }) => self.drop_connection(connection, now, events),
-            Some(Connection::Contending { .. }) => self.decide(connection, now, events),
+            Some(Connection::Handshake { .. }) => self.drop_connection(connection, now, events),
+            Some(Connection::Claiming { .. }) => self.decide(connection, now, events),
             Some(&Connection::Session(id)) => self.end_session(id, now, events),
             _ => {}
         }
@@ -108,18 +108,18 @@ impl Server {
         self.stop_opening(&session);
         self.sessions.insert(id, Session { wire: session.wire.opened(connection), ..session });
         self.connections.insert(connection, Connection::Session(id));
-        self.dirty.add(connection);
+        self.schedule.write(connection);
         self.session_connected(id, events);
-        self.unpark(id);
+        self.deliver_held(id);
         self.hand_over(id);
         self.begins_to_read(id);
         Some(connection)
     }
 
     fn decide(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
-        if let Some(Connection::Contending { channel, until, name, hello }) = self.connections.remove(&connection) {
-            self.contenders.remove(&name, connection);
-            self.timers.clear(until, Timer::Greeting(connection));
+        if let Some(Connection::Claiming { channel, until, name, hello }) = self.connections.remove(&connection) {
+            self.claims.remove(&name, connection);
+            self.timers.clear(until, Timer::Handshake(connection));
             self.admit(connection, channel, name, hello, None, now, events);
         }
     }
@@ -157,14 +157,14 @@ impl Server {
             let mut outbox = std::mem::take(&mut session.link.outbox);
             self.away.catch_up(id, &mut outbox);
             self.away.remove(id);
-            let former = (outbox, session.holding.take());
+            let former = (outbox, session.holds.take());
             // The name goes to this one: no other contender may get it in between.
             self.remove_session(id, events);
             self.begin_session(connection, channel, name, hello, Some(former), now, events);
         } else if let Some(until) = dispute {
-            self.timers.set(until, Timer::Greeting(connection));
-            self.contenders.add(&name, connection);
-            self.connections.insert(connection, Connection::Contending { channel, until, name, hello });
+            self.timers.set(until, Timer::Handshake(connection));
+            self.claims.add(&name, connection);
+            self.connections.insert(connection, Connection::Claiming { channel, until, name, hello });
         } else {
             self.turn_away(connection, channel, Some(&name), handshake::NAME_TAKEN);
         }
@@ -178,7 +178,7 @@ impl Server {
         mut channel: Channel,
         name: String,
         hello: Option<Hello>,
-        former: Option<(Outbox, Vec<Held>)>,
+        former: Option<(Outbox, Vec<Hold>)>,
         now: Instant,
         events: &mut dyn Events,
     ) {
@@ -191,10 +191,10 @@ impl Server {
         let mut link = Link::default();
         let is_new = former.is_none();
         let version = hello.as_ref().map_or(1, |hello| hello.version.min(handshake::VERSION));
-        let mut holding = Holding::default();
+        let mut holds = Holds::default();
         if let Some((outbox, held)) = former {
             link.inherit(outbox, version);
-            holding.messages = held;
+            holds.add(held);
         }
         let own = self.options.limit;
         let attempt = hello.as_ref().map_or(0, |hello| hello.attempt);
@@ -213,12 +213,12 @@ impl Server {
                 let transport = Transport::text(connection, None, translation);
                 self.actions.push_back(Action::Listen { listener, path: self.options.domain.private(&uuid) });
                 self.listeners.insert(listener, id);
-                self.timers.set(until, Timer::Greeting(connection));
+                self.timers.set(until, Timer::Handshake(connection));
                 (None, own, Wire::Opening { transport, listener, until })
             }
         };
         self.connections.insert(connection, Connection::Session(id));
-        self.dirty.add(connection);
+        self.schedule.write(connection);
         self.names.insert(name.as_str().into(), id);
         let is_connected = matches!(wire, Wire::Connected(_));
         self.sessions.insert(
@@ -230,12 +230,12 @@ impl Server {
                 version,
                 attempt,
                 link,
-                holding,
+                holds,
                 limit,
                 wire,
                 waited: 0,
                 blocked: false,
-                reports: false,
+                is_acknowledged: false,
                 refusing: false,
                 refusals: Refusals::default(),
                 asked: 0,
@@ -244,7 +244,7 @@ impl Server {
         if is_connected {
             self.session_connected(id, events);
             if is_new {
-                self.unpark(id);
+                self.deliver_held(id);
             }
             self.hand_over(id);
             self.begins_to_read(id);
@@ -298,7 +298,7 @@ impl Server {
         let transport = frames(connection, version, channel.text, &self.options);
         self.sessions.entry(id).and_modify(|session| session.wire = Wire::Connected(transport));
         self.connections.insert(connection, Connection::Session(id));
-        self.dirty.add(connection);
+        self.schedule.write(connection);
         self.session_connected(id, events);
         self.hand_over(id);
         self.begins_to_read(id);
@@ -307,8 +307,8 @@ impl Server {
     /// Tells a connection why it can't stay.
     fn turn_away(&mut self, connection: ConnectionId, mut channel: Channel, name: Option<&str>, reason: &str) {
         message::write(name, "error", reason.as_bytes(), None, channel.text.end());
-        self.connections.insert(connection, Connection::Parting(channel.text));
-        self.dirty.add(connection);
+        self.connections.insert(connection, Connection::Ending(channel.text));
+        self.schedule.write(connection);
     }
 
     /// Whether there is a place for another client. One that is away gives its place up.
