@@ -13,7 +13,7 @@ use crate::functions::SENT;
 use crate::options::BUSY_POLL;
 use ipcio::Code;
 use ipcio::driver::protocol::frame::MAX_NAME;
-use ipcio::driver::protocol::message::RESTRICTED;
+use ipcio::driver::protocol::v1::message::RESTRICTED;
 use ipcio::driver::{domain, settings};
 
 /// The facts. Each map has the names in the form of JavaScript's constants.
