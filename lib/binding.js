@@ -9,8 +9,8 @@ const { engines, version } = require('../package.json')
 /** `engines` says `>=20`. */
 const OLDEST_NODE = Number(/\d+/.exec(engines.node)[0])
 
-/** What Node.js says where `--no-addons`, or the permission model, keeps addons out. */
-const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED']
+/** Codes of Node.js where `--no-addons`, or the permission model, keeps addons out, and the name of Deno's error. */
+const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED', 'NotCapable']
 
 module.exports = load()
 
@@ -74,5 +74,5 @@ function isMissing(error, name) {
 }
 
 function refusal(binary, cause) {
-  return FORBIDDEN.includes(cause?.code) ? forbidden(cause) : unloadable(binary, cause)
+  return FORBIDDEN.includes(cause?.code ?? cause?.name) ? forbidden(cause) : unloadable(binary, cause)
 }

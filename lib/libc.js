@@ -56,8 +56,12 @@ function read(descriptor, position, length) {
   return buffer
 }
 
-/** Slow, and for those who may not read the executable: `--permission` keeps it from them. */
+/**
+ * For processes that may not read their executable, as under `--permission`. The report is slow; Deno refuses that too,
+ * but tells what it was built for.
+ */
 function reportsMusl() {
+  if (globalThis.Deno) return globalThis.Deno.build.env === 'musl'
   const { report } = process
   if (typeof report?.getReport !== 'function') return false
   const { excludeNetwork } = report

@@ -25,8 +25,7 @@ function wrongPlatform() {
 function forbidden(cause) {
   return refusal(
     'ERR_IPC_ADDONS_DISABLED',
-    'ipcio is a native addon, and this process may not load addons: start Node.js without --no-addons, or add ' +
-      '--allow-addons to --permission.',
+    `ipcio is a native addon, and this process may not load addons: ${permitting()}.`,
     cause,
   )
 }
@@ -63,6 +62,12 @@ function inconsistent(sign) {
 }
 
 module.exports = { tooOld, wrongPlatform, forbidden, missing, unloadable, mismatched, inconsistent }
+
+function permitting() {
+  return process.versions.deno
+    ? 'start Deno with --allow-ffi'
+    : 'start Node.js without --no-addons, or add --allow-addons to --permission'
+}
 
 function what() {
   const others = otherPackages()
