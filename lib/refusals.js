@@ -79,7 +79,11 @@ function missingRemedy() {
   if (isCheckout() || packageName() === null) return building()
   if (!isWhole()) return 'configure the bundler to copy it next to the bundle, see docs/installing.md'
   if (otherPackages().length > 0) return REINSTALL
-  return `install the optional dependencies (\`npm install --include=optional\`), or ${building()}`
+  // An old npm does not repair a lock file that names the package of another system alone.
+  return (
+    'install the optional dependencies (`npm install --include=optional`; if that does not help, remove node_modules ' +
+    `and the lock file first), or ${building()}`
+  )
 }
 
 function wrongRemedy() {
