@@ -9,7 +9,7 @@ use crate::cork::Cork;
 use crate::dispatch::Dispatch;
 use crate::endpoint::{Driver, Endpoint};
 use crate::memory;
-use crate::raw::{self, Callback, Env, guard};
+use crate::raw::{self, Callback, Env, Scope, guard};
 use crate::role::{Class, Role};
 use ipcio::Error;
 use ipcio::driver::machine::{Events, Payload, SessionId};
@@ -202,7 +202,7 @@ impl Instance {
             return false;
         };
         self.paused.set(true);
-        self.env.scope(|_| callback.call(&[]));
+        Scope::open(self.env, |_| callback.call(&[]));
         true
     }
 
@@ -211,7 +211,7 @@ impl Instance {
         let Some(callback) = self.callback.borrow().clone() else { return };
         let has_large =
             attachments.iter().any(|attachment| !attachment.is_text && attachment.content().len() > raw::SCAVENGED);
-        self.env.scope(|scope| {
+        Scope::open(self.env, |scope| {
             let attachments = if attachments.is_empty() { scope.undefined() } else { scope.attachments(attachments) };
             if let (Some(text), Some(attachments)) = (scope.string(text), attachments) {
                 callback.call(&[text, attachments]);
@@ -219,7 +219,7 @@ impl Instance {
         });
         if has_large {
             // Of large messages that come one behind another, several would be kept that are not used any more.
-            self.env.scope(|scope| scope.allow_scavenge());
+            Scope::open(self.env, |scope| scope.allow_scavenge());
         }
     }
 

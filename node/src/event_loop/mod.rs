@@ -26,7 +26,7 @@ use self::deadlines::Deadlines;
 use self::polling::Polling;
 use self::selector::Selector;
 use crate::libuv::{Handle, Loop};
-use crate::raw::{Env, guard};
+use crate::raw::{Env, Scope, guard};
 
 pub(crate) use self::registration::{Registration, Watch};
 pub(crate) use self::source::{Socket, Source};
@@ -195,6 +195,6 @@ unsafe fn with_loop(handle: *mut c_void, body: fn(&EventLoop)) {
     guard((), || {
         // SAFETY: the caller's promise; the owner of each handle is an event loop.
         let Some(event_loop) = (unsafe { Handle::owner::<EventLoop>(handle) }) else { return };
-        event_loop.env.scope(|_| body(&event_loop));
+        Scope::open(event_loop.env, |_| body(&event_loop));
     });
 }
