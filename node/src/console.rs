@@ -52,14 +52,14 @@ impl<S: Subscriber> Layer<S> for Console {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut narration = Narration::default();
-        event.record(&mut narration);
-        if narration.verbose {
-            write_whole(&std::io::stdout().lock(), narration.line(self.coloured_output).as_bytes());
+        let mut line = Line::default();
+        event.record(&mut line);
+        if line.verbose {
+            write_whole(&std::io::stdout().lock(), line.text(self.coloured_output).as_bytes());
         }
         if self.filter.as_ref().is_some_and(|filter| filter.enabled(event.metadata(), context)) {
             let level = event.metadata().level();
-            let line = format!("ipcio {level} {}", narration.line(self.coloured_errors));
+            let line = format!("ipcio {level} {}", line.text(self.coloured_errors));
             write_whole(&std::io::stderr().lock(), line.as_bytes());
         }
     }
@@ -82,19 +82,19 @@ fn write_whole(output: &impl AsFd, mut line: &[u8]) {
     }
 }
 
-/// What an event says.
+/// A line, made of the fields of an event.
 #[derive(Default)]
-struct Narration {
+struct Line {
     verbose: bool,
     title: String,
     subject: String,
     details: String,
 }
 
-impl Narration {
+impl Line {
     /// Bold title, yellow subject, dimmed details, as in 0.6.2.
-    fn line(&self, coloured: bool) -> String {
-        let Narration { title, subject, details, .. } = self;
+    fn text(&self, coloured: bool) -> String {
+        let Line { title, subject, details, .. } = self;
         let parts = [("\u{1b}[1m", title), ("\u{1b}[33m", subject), ("\u{1b}[2m", details)];
         let mut line = String::new();
         for (style, text) in parts.into_iter().filter(|(_, text)| !text.is_empty()) {
@@ -108,7 +108,7 @@ impl Narration {
     }
 }
 
-impl Visit for Narration {
+impl Visit for Line {
     fn record_bool(&mut self, field: &Field, value: bool) {
         if field.name() == "verbose" {
             self.verbose = value;
@@ -124,7 +124,7 @@ impl Visit for Narration {
     }
 }
 
-impl Narration {
+impl Line {
     fn record(&mut self, field: &Field, value: String) {
         match field.name() {
             "title" => self.title = value,
@@ -149,15 +149,15 @@ mod tests {
 
     #[test]
     fn a_line_is_coloured_only_on_request() {
-        let narration = Narration {
+        let line = Line {
             verbose: true,
             title: "HANDLER EXEC".into(),
             subject: "double".into(),
             details: "from x".into(),
         };
-        assert_eq!(narration.line(false), "HANDLER EXEC double from x\n");
+        assert_eq!(line.text(false), "HANDLER EXEC double from x\n");
         assert_eq!(
-            narration.line(true),
+            line.text(true),
             "\u{1b}[1mHANDLER EXEC\u{1b}[0m \u{1b}[33mdouble\u{1b}[0m \u{1b}[2mfrom x\u{1b}[0m\n"
         );
     }

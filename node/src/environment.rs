@@ -100,7 +100,7 @@ pub(crate) fn remove(id: u32) {
 extern "C" fn on_cleanup(id: *mut c_void) {
     guard((), || {
         if let Some(environment) = find(id as usize) {
-            leave(&environment);
+            end_instances(&environment);
             // The handles of a loop driver are still being closed.
             if environment.event_loop.get().is_none() {
                 THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
@@ -120,7 +120,7 @@ extern "C" fn on_loop_cleanup(handle: sys::napi_async_cleanup_hook_handle, id: *
             unsafe { raw::finish_cleanup(handle) };
             return;
         };
-        leave(&environment);
+        end_instances(&environment);
         event_loop.close(move || {
             THREAD.with_borrow_mut(|thread| thread.environments.remove(&environment.id));
             // SAFETY: as above: it has waited for the handles until now.
@@ -130,7 +130,7 @@ extern "C" fn on_loop_cleanup(handle: sys::napi_async_cleanup_hook_handle, id: *
 }
 
 /// Ends all instances of an environment.
-fn leave(environment: &Environment) {
+fn end_instances(environment: &Environment) {
     let own: Vec<u32> = THREAD.with_borrow(|thread| {
         let own = thread.instances.iter().filter(|(_, instance)| instance.env() == environment.env);
         own.map(|(&id, _)| id).collect()
