@@ -149,12 +149,8 @@ mod tests {
 
     #[test]
     fn a_line_is_coloured_only_on_request() {
-        let line = Line {
-            verbose: true,
-            title: "HANDLER EXEC".into(),
-            subject: "double".into(),
-            details: "from x".into(),
-        };
+        let line =
+            Line { verbose: true, title: "HANDLER EXEC".into(), subject: "double".into(), details: "from x".into() };
         assert_eq!(line.text(false), "HANDLER EXEC double from x\n");
         assert_eq!(
             line.text(true),
