@@ -1,77 +1,51 @@
 'use strict'
 
-const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { events, messages } = require('./constants.js')
-const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
+const { checkCommand, encode, tellsOfListener } = require('./core.js')
+const { Deliveries, checkLimits, nativeLimit } = require('./deliveries.js')
 const { describe } = require('./describe.js')
-const { closedError, invalidArgument, ipcError, refusable } = require('./errors.js')
-const { release, watchOver } = require('./exit.js')
-const { remoteError } = require('./failure.js')
-const { nativeOptions } = require('./options.js')
-const { PromiseQueue, PromiseTable, quiet } = require('./promises.js')
+const { closedError, invalidArgument, ipcError } = require('./errors.js')
+const { PromiseQueue, quiet } = require('./promises.js')
+const { Instance, coreOf } = require('./instance.js')
 const { inconsistent } = require('./refusals.js')
-const { abortReason, checkSignal, watchSignal } = require('./signals.js')
+const { abortReason } = require('./signals.js')
 const { Socket } = require('./socket.js')
-const { afterOthers } = require('./tick.js')
 const { afterwards } = require('./timer.js')
 
 const { REJECTED, TIMED_OUT, CONNECTED, DISCONNECTED, WAITING, DRAINED, REFUSED, CLOSED } = events
 const { SEND, EMIT, BROADCAST, REQUEST, DISCOVER } = messages
 
-/** How many deliveries whose time is over reject before others have their turn. */
-const EXPIRED_AT_ONCE = 256
-
 /** Milliseconds that a server that is there needs at most, as a rule, to be connected to. */
 const SOON = 20
 
 /** A client of a domain. Its documentation is in `index.d.ts`. */
-class Client extends EventEmitter {
+class Client extends Instance {
   #native
-  #core
-  #domain
+  #core = coreOf(this)
   #peer
   #watch = null
   #soon
   #connecting = null
-  #closing = null
   /** Whether it was closed, and not connected since. */
   #closed = false
   #discovery = null
   #oneWay = new PromiseQueue()
-  #deliveries = new PromiseTable()
-  /** Runs of deliveries whose time is over: the number of the first, and how many. */
-  #expired = []
-  /** Whether others have their turn before more of them reject. */
-  #waitsForOthers = false
+  #deliveries = new Deliveries(number => this.#core.outgoing.call(native.cancel, number))
   #route = { kind: undefined, name: undefined, command: undefined }
   /** Whether the last event was `connect`. */
   #announced = false
 
   constructor(options, handlers) {
-    super()
-    const checked = nativeOptions(options)
-    this.#domain = checked.domain
-    this.#native = refusable(() => new native.Client(checked))
+    super(options, native.Client)
+    this.#native = this.#core.native
     this.#peer = this.#socket()
-    this.#core = new Core(this, this.#native, this.#listener(), checked.verbose)
+    this.#core.listen(this.#listener())
     if (handlers !== undefined && handlers !== null) this.addHandlers(handlers)
-  }
-
-  get verbose() {
-    return this.#core.verbose
-  }
-
-  set verbose(value) {
-    this.#core.verbose = value
   }
 
   get name() {
     return this.#peer.name
-  }
-
-  get domain() {
-    return this.#domain
   }
 
   get uuid() {
@@ -88,19 +62,9 @@ class Client extends EventEmitter {
     return this.#native.isConnected
   }
 
-  isStarted() {
-    return this.#native.isStarted
-  }
-
-  addHandlers(handlers) {
-    this.#core.addHandlers(handlers)
-    return this
-  }
-
   connect() {
-    refusable(() => this.#native.connect(this.#core.onEvents))
+    this.#core.start(onEvents => this.#native.connect(onEvents))
     this.#closed = false
-    watchOver(this.#core)
     this.#soon = afterwards(SOON, () => this.#lookOut())
     return new Promise((resolve, reject) => {
       this.#connecting = { resolve, reject }
@@ -141,7 +105,7 @@ class Client extends EventEmitter {
   }
 
   close() {
-    if (this.#closing !== null) return this.#closing.promise
+    if (this.#core.isClosing) return this.#core.close()
     this.#closed = true
     if (!this.isStarted()) {
       this.#core.outgoing.flush()
@@ -150,20 +114,7 @@ class Client extends EventEmitter {
       this.#abandon(closedError())
       return Promise.resolve()
     }
-    let resolve
-    const promise = new Promise(settle => {
-      resolve = settle
-    })
-    this.#closing = { promise, resolve }
-    this.#core.outgoing.flush()
-    this.#native.close()
-    this.#core.plan()
-    return promise
-  }
-
-  /** Called by EventEmitter where `captureRejections` is set. */
-  [Symbol.for('nodejs.rejection')](error, event) {
-    this.#core.rejected(error, event)
+    return this.#core.close()
   }
 
   // --- what goes out ---
@@ -194,13 +145,16 @@ class Client extends EventEmitter {
     }
     const delivery = this.#deliveries.next()
     try {
-      this.#queue(kind, name, command, data, delivery.number, limitOf(timeout))
+      this.#queue(kind, name, command, data, delivery.number, nativeLimit(timeout))
     } catch (error) {
-      this.#deliveries.take(delivery.number)
-      delivery.reject(error)
+      this.#deliveries.refuse(delivery, error)
       return delivery.promise
     }
-    if (timeout !== undefined || signal) this.#limit(delivery, command, timeout, signal)
+    if (timeout !== undefined || signal) {
+      this.#deliveries.limit(delivery, command, timeout, signal)
+      // Time limits are the only thing that a client that is not started is driven for.
+      if (!this.isStarted()) this.#native.awaitTimeLimits(this.#core.onEvents)
+    }
     return delivery.promise
   }
 
@@ -225,75 +179,16 @@ class Client extends EventEmitter {
     this.#route = { kind, name, command }
   }
 
-  /** Gives a delivery up after a time, or when its signal says so. */
-  #limit(delivery, command, timeout, signal) {
-    const limits = { command, timeout, unwatch: undefined }
-    delivery.limits = limits
-    if (signal) {
-      limits.unwatch = watchSignal(signal, () => {
-        if (this.#deliveries.take(delivery.number) === undefined) return
-        limits.unwatch()
-        this.#core.outgoing.call(native.cancel, delivery.number)
-        delivery.reject(abortReason(signal))
-      })
-    }
-    // Nobody drives a client that is not started, but for this.
-    if (!this.isStarted()) this.#native.awaitTimeLimits(this.#core.onEvents)
-  }
-
-  /** Rejects deliveries whose time is over, as many as delay nobody. */
-  #expire() {
-    let left = EXPIRED_AT_ONCE
-    while (left > 0 && this.#expired.length > 0) {
-      const run = this.#expired[0]
-      const count = Math.min(left, run.count)
-      for (let request = run.first; request < run.first + count; request++) this.#timedOut(request)
-      run.first += count
-      run.count -= count
-      left -= count
-      if (run.count === 0) this.#expired.shift()
-    }
-    this.#waitsForOthers = true
-    afterOthers(() => {
-      this.#waitsForOthers = false
-      if (this.#expired.length > 0) this.#expire()
-    })
-  }
-
-  #timedOut(request) {
-    const delivery = this.#deliveries.take(request)
-    if (delivery === undefined) return
-    const { command, timeout, unwatch } = delivery.limits
-    unwatch?.()
-    delivery.reject(
-      ipcError(
-        'ERR_IPC_TIMEOUT',
-        `No answer to ${describe(command)} came within ${timeout} ms; allow more time, or check why the answer takes so long.`,
-      ),
-    )
-  }
-
   // --- what comes in ---
 
   #listener() {
     return {
       server: null,
       peer: () => this.#peer,
-      answered: (request, data, failed) => this.#answered(request, data, failed),
+      answered: (request, data, failed) => this.#deliveries.answer(request, data, failed),
       settled: count => this.#oneWay.resolve(count),
       event: (kind, values) => this.#event(kind, values),
     }
-  }
-
-  #answered(request, data, failed) {
-    const delivery = this.#deliveries.take(request)
-    if (delivery === undefined) return
-    delivery.limits?.unwatch?.()
-    if (!failed) {
-      delivery.resolve(data)
-      return
-    }
-    delivery.reject(remoteError(data))
   }
 
   #event(kind, values) {
@@ -302,8 +197,7 @@ class Client extends EventEmitter {
         this.#oneWay.reject(ipcError(values[0], values[1]))
         break
       case TIMED_OUT:
-        this.#expired.push({ first: values[1], count: values[2] })
-        if (!this.#waitsForOthers) this.#expire()
+        this.#deliveries.expire(values[1], values[2])
         break
       case CONNECTED:
         this.#peer.uuid = values[0]
@@ -361,20 +255,14 @@ class Client extends EventEmitter {
 
   /** Nothing that has not been settled ever will be. */
   #abandon(error) {
-    release(this.#core)
-    const deliveries = this.#deliveries.takeAll()
     this.#core.outgoing.discard()
     this.#peer.uuid = null
     this.#unwatch()
     this.#connecting?.reject(error)
     this.#connecting = null
     this.#oneWay.rejectAll(error)
-    for (const delivery of deliveries) {
-      delivery.limits?.unwatch?.()
-      delivery.reject(error)
-    }
-    this.#closing?.resolve()
-    this.#closing = null
+    this.#deliveries.rejectAll(error)
+    this.#core.ended()
   }
 
   #socket() {
@@ -385,26 +273,9 @@ class Client extends EventEmitter {
       },
       isWritable: () => this.isConnected(),
       isBlocked: () => false,
-      disconnect: () => {
-        this.#core.outgoing.flush()
-        this.#native.disconnect()
-        this.#core.plan()
-      },
+      disconnect: () => this.#core.disconnect(),
     })
   }
-}
-
-/** Throws where the limits of a delivery are not what they have to be. */
-function checkLimits(timeout, signal) {
-  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-    throw invalidArgument(`The timeout must be a number of milliseconds, not ${describe(timeout)}.`)
-  }
-  if (signal !== undefined) checkSignal(signal)
-}
-
-/** How the native side is told of a time limit in milliseconds; a time that nobody can tell has none. */
-function limitOf(timeout) {
-  return timeout === undefined || timeout >= Number.MAX_SAFE_INTEGER ? 0 : Math.ceil(timeout) + 1
 }
 
 /** Both spellings of the list of commands; the second one is not shown. */

@@ -6,7 +6,7 @@ const { eventLengths, events, flags } = require('./constants.js')
 const { Container } = require('./container.js')
 const { describe } = require('./describe.js')
 const { invalidArgument, ipcError, refusable } = require('./errors.js')
-const { isEnding } = require('./exit.js')
+const { isEnding, release, watchOver } = require('./exit.js')
 const { describeFailure, describeThrown, isError } = require('./failure.js')
 const { Outgoing } = require('./outgoing.js')
 const { isBytes, toBuffer, toText } = require('./payload.js')
@@ -39,27 +39,32 @@ const announce = EventEmitter.prototype.emit
 /** As it is by itself: a promise may have one of its own. */
 const { then } = Promise.prototype
 
-/** What Server and Client have in common: handlers, the native instance, and its events. */
+/** What drives a Server and a Client: the native instance, its events, and the handlers. */
 class Core {
   #owner
-  #instance
-  #listener
+  #listener = null
   #handlers = []
   #planned = false
   #verbose
+  /** The promise of a close that is under way, and what resolves it. */
+  #closing = null
 
-  /**
-   * `owner` is the Server or Client, `instance` the native one. `listener` gets the events: `peer(session)`,
-   * `server`, `answered(request, data, failed)`, `settled(count)` and `event(kind, values)`.
-   */
-  constructor(owner, instance, listener, verbose) {
+  /** `owner` is the Server or Client, `instance` the native one. */
+  constructor(owner, instance, verbose) {
     this.#owner = owner
-    this.#instance = instance
-    this.#listener = listener
     this.#verbose = verbose
+    this.native = instance
     this.id = instance.id
     /** What goes to the native side. */
     this.outgoing = new Outgoing(this.id, () => this.plan())
+  }
+
+  /**
+   * Where the events go: to `peer(session)`, `server`, `answered(request, data, failed)`, `settled(count)` and
+   * `event(kind, values)` of `listener`.
+   */
+  listen(listener) {
+    this.#listener = listener
   }
 
   get verbose() {
@@ -68,7 +73,7 @@ class Core {
 
   set verbose(value) {
     this.#verbose = Boolean(value)
-    this.#instance.verbose = this.#verbose
+    this.native.verbose = this.#verbose
   }
 
   /** Called by the native side with a batch of events, or without, where the rest waits for others of the event loop. */
@@ -77,6 +82,44 @@ class Core {
       if (text === undefined) afterOthers(() => native.resume(this.id))
       else this.#dispatch(JSON.parse(text), attachments)
     }
+  }
+
+  /** Calls `begin`, which starts the native instance, with the function for its events. Throws what it refuses. */
+  start(begin) {
+    refusable(() => begin(this.onEvents))
+    watchOver(this)
+  }
+
+  get isClosing() {
+    return this.#closing !== null
+  }
+
+  /** Closes the native instance. The promise resolves when it has `ended`. */
+  close() {
+    if (this.#closing !== null) return this.#closing.promise
+    let resolve
+    const promise = new Promise(resolvePromise => {
+      resolve = resolvePromise
+    })
+    this.#closing = { promise, resolve }
+    this.outgoing.flush()
+    this.native.close()
+    this.plan()
+    return promise
+  }
+
+  /** The native instance is not started any more. */
+  ended() {
+    release(this)
+    this.#closing?.resolve()
+    this.#closing = null
+  }
+
+  /** Ends the connection of a session once all that was sent is on its way. */
+  disconnect(session) {
+    this.outgoing.flush()
+    this.native.disconnect(session)
+    this.plan()
   }
 
   addHandlers(collection) {
@@ -91,7 +134,7 @@ class Core {
         )
       }
     }
-    refusable(() => this.#instance.addCommands(entries.map(([command]) => command)))
+    refusable(() => this.native.addCommands(entries.map(([command]) => command)))
     for (const [, handler] of entries) this.#handlers.push(handler)
   }
 
@@ -226,7 +269,7 @@ class Core {
       // It is undefined if it was too long for a string.
       return JSON.parse(attachment)
     } catch {
-      this.#instance.distrust(session)
+      this.native.distrust(session)
       this.plan()
       return INVALID
     }

@@ -1,13 +1,11 @@
 'use strict'
 
-const { EventEmitter } = require('node:events')
 const native = require('./binding.js')
 const { events } = require('./constants.js')
-const { Core, checkCommand, encode, tellsOfListener } = require('./core.js')
+const { checkCommand, encode, tellsOfListener } = require('./core.js')
 const { describe } = require('./describe.js')
-const { invalidArgument, refusable } = require('./errors.js')
-const { release, watchOver } = require('./exit.js')
-const { nativeOptions } = require('./options.js')
+const { invalidArgument } = require('./errors.js')
+const { Instance, coreOf } = require('./instance.js')
 const { inconsistent } = require('./refusals.js')
 const { Socket } = require('./socket.js')
 
@@ -23,40 +21,20 @@ const {
 } = events
 
 /** The server of a domain. Its documentation is in `index.d.ts`. */
-class Server extends EventEmitter {
+class Server extends Instance {
   #native
-  #core
-  #domain
+  #core = coreOf(this)
   #peers = new Map()
-  #closing = null
 
   constructor(options, handlers) {
-    super()
-    const checked = nativeOptions(options)
-    this.#domain = checked.domain
-    this.#native = refusable(() => new native.Server(checked))
-    this.#core = new Core(this, this.#native, this.#listener(), checked.verbose)
+    super(options, native.Server)
+    this.#native = this.#core.native
+    this.#core.listen(this.#listener())
     if (handlers !== undefined && handlers !== null) this.addHandlers(handlers)
-  }
-
-  get verbose() {
-    return this.#core.verbose
-  }
-
-  set verbose(value) {
-    this.#core.verbose = value
-  }
-
-  get domain() {
-    return this.#domain
   }
 
   get listening() {
     return this.isStarted()
-  }
-
-  isStarted() {
-    return this.#native.isStarted
   }
 
   address() {
@@ -64,13 +42,7 @@ class Server extends EventEmitter {
   }
 
   start() {
-    refusable(() => this.#native.start(this.#core.onEvents))
-    watchOver(this.#core)
-    return this
-  }
-
-  addHandlers(handlers) {
-    this.#core.addHandlers(handlers)
+    this.#core.start(onEvents => this.#native.start(onEvents))
     return this
   }
 
@@ -93,22 +65,7 @@ class Server extends EventEmitter {
   }
 
   close() {
-    if (this.#closing !== null) return this.#closing.promise
-    if (!this.isStarted()) return Promise.resolve()
-    let resolve
-    const promise = new Promise(settle => {
-      resolve = settle
-    })
-    this.#closing = { promise, resolve }
-    this.#core.outgoing.flush()
-    this.#native.close()
-    this.#core.plan()
-    return promise
-  }
-
-  /** Called by EventEmitter where `captureRejections` is set. */
-  [Symbol.for('nodejs.rejection')](error, event) {
-    this.#core.rejected(error, event)
+    return this.#core.isClosing || this.isStarted() ? this.#core.close() : Promise.resolve()
   }
 
   #listener() {
@@ -151,9 +108,7 @@ class Server extends EventEmitter {
         this.#core.announce('displaced', this.#native.path)
         break
       case CLOSED:
-        release(this.#core)
-        this.#closing.resolve()
-        this.#closing = null
+        this.#core.ended()
         break
       default:
         throw inconsistent(`servers do not know the kind ${kind} of events`)
@@ -175,11 +130,7 @@ class Server extends EventEmitter {
       },
       isWritable: () => this.#native.isReachable(session),
       isBlocked: () => this.#native.isBlocked(session),
-      disconnect: () => {
-        core.outgoing.flush()
-        this.#native.disconnect(session)
-        core.plan()
-      },
+      disconnect: () => core.disconnect(session),
     })
   }
 }

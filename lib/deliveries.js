@@ -1,0 +1,125 @@
+'use strict'
+
+const { describe } = require('./describe.js')
+const { invalidArgument, ipcError } = require('./errors.js')
+const { remoteError } = require('./failure.js')
+const { PromiseTable } = require('./promises.js')
+const { abortReason, checkSignal, watchSignal } = require('./signals.js')
+const { afterOthers } = require('./tick.js')
+
+/** How many late deliveries reject before the other work of the event loop continues. */
+const EXPIRED_AT_ONCE = 256
+
+/** The deliveries of a client that wait for their answers, and what limits them. */
+class Deliveries {
+  #pending = new PromiseTable()
+  #cancel
+  /** Runs of deliveries that are late: the number of the first, and how many. */
+  #late = []
+  /** Whether the rest of them wait for the other work of the event loop. */
+  #isPaused = false
+
+  /** `cancel(number)` tells the native side that the answer is not wanted any more. */
+  constructor(cancel) {
+    this.#cancel = cancel
+  }
+
+  /** A new delivery: its number and its promise. */
+  next() {
+    return this.#pending.next()
+  }
+
+  /** The delivery could not be sent. */
+  refuse(delivery, error) {
+    this.#pending.take(delivery.number)
+    delivery.reject(error)
+  }
+
+  /** The delivery ends early where its time is over, in milliseconds, or its signal is aborted. */
+  limit(delivery, command, timeout, signal) {
+    const limits = { command, timeout, unwatch: undefined }
+    delivery.limits = limits
+    if (!signal) return
+    limits.unwatch = watchSignal(signal, () => {
+      if (this.#take(delivery.number) === undefined) return
+      this.#cancel(delivery.number)
+      delivery.reject(abortReason(signal))
+    })
+  }
+
+  /** The answer to a delivery has come: what its handler returned or, where it failed, what it threw. */
+  answer(number, data, failed) {
+    const delivery = this.#take(number)
+    if (delivery === undefined) return
+    if (failed) delivery.reject(remoteError(data))
+    else delivery.resolve(data)
+  }
+
+  /** The time of so many deliveries is over. They reject in portions, so that they do not delay other work. */
+  expire(first, count) {
+    this.#late.push({ first, count })
+    if (!this.#isPaused) this.#rejectLate()
+  }
+
+  /** None of them will be answered. */
+  rejectAll(error) {
+    for (const delivery of this.#pending.takeAll()) {
+      delivery.limits?.unwatch?.()
+      delivery.reject(error)
+    }
+  }
+
+  #rejectLate() {
+    let left = EXPIRED_AT_ONCE
+    while (left > 0 && this.#late.length > 0) {
+      const run = this.#late[0]
+      const count = Math.min(left, run.count)
+      for (let number = run.first; number < run.first + count; number++) this.#reject(number)
+      run.first += count
+      run.count -= count
+      left -= count
+      if (run.count === 0) this.#late.shift()
+    }
+    this.#isPaused = true
+    afterOthers(() => {
+      this.#isPaused = false
+      if (this.#late.length > 0) this.#rejectLate()
+    })
+  }
+
+  #reject(number) {
+    const delivery = this.#take(number)
+    if (delivery === undefined) return
+    const { command, timeout } = delivery.limits
+    delivery.reject(
+      ipcError(
+        'ERR_IPC_TIMEOUT',
+        `No answer to ${describe(command)} came within ${timeout} ms; allow more time, or check why the answer takes so long.`,
+      ),
+    )
+  }
+
+  #take(number) {
+    const delivery = this.#pending.take(number)
+    delivery?.limits?.unwatch?.()
+    return delivery
+  }
+}
+
+/** Throws where the limits of a delivery are not a time in milliseconds and an AbortSignal. */
+function checkLimits(timeout, signal) {
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
+    throw invalidArgument(`The timeout must be a number of milliseconds, not ${describe(timeout)}.`)
+  }
+  if (signal !== undefined) checkSignal(signal)
+}
+
+/**
+ * A time limit as the native side takes it: in milliseconds, and 1 more, as 0 means that there is none. A time that is too
+ * long to be told has none.
+ */
+function nativeLimit(timeout) {
+  return timeout === undefined || timeout >= Number.MAX_SAFE_INTEGER ? 0 : Math.ceil(timeout) + 1
+}
+
+module.exports = { Deliveries, checkLimits, nativeLimit }
