@@ -175,6 +175,46 @@ fn a_message_to_one_who_is_away() {
 }
 
 #[test]
+fn a_message_to_one_on_its_way_for_whom_many_wait() {
+    does_not_grow("a message to one on its way", |outstanding| {
+        let mut hall = Hall::new();
+        let alice = hall.client("alice");
+        (0..outstanding).for_each(|_| hall.receive(alice, &frame(Kind::Emit, 0, "bob")));
+        move |_| hall.receive(alice, &frame(Kind::Emit, 0, "bob"))
+    });
+}
+
+#[test]
+fn a_message_to_one_of_many_on_their_way_who_comes_then() {
+    does_not_grow("a message to one of many on their way", |outstanding| {
+        let mut hall = Hall::new();
+        let alice = hall.client("alice");
+        for number in 0..outstanding {
+            hall.receive(alice, &frame(Kind::Emit, 0, &format!("away-{number}")));
+        }
+        move |sample| {
+            let name = format!("away-{}", outstanding / 2 + sample);
+            hall.receive(alice, &frame(Kind::Emit, 0, &name));
+            hall.client(&name);
+        }
+    });
+}
+
+#[test]
+fn a_delivery_to_one_on_its_way_that_is_given_up() {
+    does_not_grow("giving up a delivery to one on its way", |outstanding| {
+        let mut hall = Hall::new();
+        let alice = hall.client("alice");
+        hall.receive(alice, &frame(Kind::Emit, 0, "bob"));
+        // What comes behind a message that waits does not overtake it.
+        for request in 1..=outstanding as u64 {
+            hall.receive(alice, &frame(Kind::Request, request, "bob"));
+        }
+        move |sample| hall.receive(alice, &frame(Kind::Cancel, (outstanding / 2 + sample) as u64, ""))
+    });
+}
+
+#[test]
 fn a_message_to_one_who_does_not_acknowledge() {
     does_not_grow("a message to one who does not acknowledge", |outstanding| {
         let mut hall = Hall::old();

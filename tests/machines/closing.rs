@@ -5,11 +5,11 @@ use std::time::Duration;
 use ipcio::Code;
 use ipcio::driver::machine::{Event, Payload};
 use ipcio::driver::protocol::frame::Kind;
-use ipcio::driver::protocol::handshake::{self, Hello};
-use ipcio::driver::protocol::v1::message::{self, Message};
+use ipcio::driver::protocol::v1::message;
 
 use crate::world::{COMMAND, Said, Side, World};
-use crate::{SECOND, alice_and_bob, handle, messages};
+use crate::{SECOND, alice_and_bob, handle, messages, old_client};
+
 #[test]
 fn a_server_that_closes_says_goodbye_when_everything_has_arrived() {
     let mut world = alice_and_bob();
@@ -125,12 +125,7 @@ fn a_server_that_has_closed_keeps_nothing() {
 #[test]
 fn a_server_that_closes_leaves_everybody_also_when_a_client_of_protocol_1_asks_another_meanwhile() {
     let mut world = alice_and_bob();
-    let control = world.connect_raw(None).unwrap();
-    handshake::write(None, "old", None::<&Hello>, &mut world.raws[control].to_server);
-    world.carry_raw(control, usize::MAX);
-    let welcome = std::mem::take(&mut world.raws[control].received);
-    let path = world.server_options.domain.private(&Message::parse(&welcome).unwrap().text().unwrap());
-    let private = world.connect_raw(Some(&path)).unwrap();
+    let [control, private] = old_client(&mut world);
     // Something that keeps it from leaving them at once.
     world.send(0, Kind::Send, "", 0, "1");
     world.send(1, Kind::Send, "", 0, "1");

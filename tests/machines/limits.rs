@@ -4,10 +4,11 @@ use ipcio::Code;
 use ipcio::driver::client;
 use ipcio::driver::machine::Payload;
 use ipcio::driver::protocol::frame::{Frame, Kind};
+use ipcio::driver::protocol::v1::message;
 use ipcio::driver::server;
 
 use crate::world::{COMMAND, Said, Side, World, client_options, server_options};
-use crate::{SECOND, alice_and_bob, failure, failures, handle, messages, next_turn, with_server};
+use crate::{SECOND, alice_and_bob, failure, failures, handle, messages, next_turn, old_client, with_server};
 
 fn text(size: usize) -> String {
     format!("\"{}\"", "x".repeat(size - 2))
@@ -246,6 +247,28 @@ fn a_client_that_asks_on_and_never_acknowledges_that_it_may_not_is_dropped() {
         world.server().outstanding().iter().find(|kept| kept.0 == "deliveries that no client has answered"),
         None
     );
+}
+
+#[test]
+fn what_a_client_of_protocol_1_wraps_may_be_as_large_as_the_limit_however_much_is_escaped_twice() {
+    const LIMIT: usize = 1 << 16;
+    let mut world = with_server(server::Options { limit: LIMIT, ..server_options() });
+    let [control, _] = old_client(&mut world);
+    let emit = |world: &mut World, payload: &str| {
+        let mut inner = Vec::new();
+        message::write(Some("bob"), COMMAND, payload.as_bytes(), None, &mut inner);
+        message::write_wrapped("old", "emit", None, &inner, &mut world.raws[control].to_server);
+        world.carry_raw(control, usize::MAX);
+        world.settle();
+        let said = world.take(1);
+        messages(&said).into_iter().map(|(text, _)| text.len()).collect::<Vec<_>>()
+    };
+    // Each character of it takes two bytes as JSON, and four within a string of JSON.
+    let quotes = |count: usize| format!("\"{}\"", "\\\"".repeat(count));
+    assert_eq!(emit(&mut world, &quotes(LIMIT / 2 - 1)), [LIMIT]);
+    assert!(world.raws[control].is_open());
+    assert_eq!(emit(&mut world, &quotes(LIMIT / 2)), [0; 0]);
+    assert!(!world.raws[control].is_open());
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod world;
 use std::time::Duration;
 
 use ipcio::Code;
+use ipcio::driver::protocol::handshake::{self, Hello};
+use ipcio::driver::protocol::v1::message::Message;
 use world::{Said, Side, World, server_options};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -46,6 +48,16 @@ fn come_back(world: &mut World, index: usize) {
     world.clients[index].look_again();
     world.flush(Side::Client(index));
     world.settle();
+}
+
+/// `old`, a client of protocol 1: its control and its private connection.
+fn old_client(world: &mut World) -> [usize; 2] {
+    let control = world.connect_raw(None).unwrap();
+    handshake::write(None, "old", None::<&Hello>, &mut world.raws[control].to_server);
+    world.carry_raw(control, usize::MAX);
+    let welcome = std::mem::take(&mut world.raws[control].received);
+    let path = world.server_options.domain.private(&Message::parse(&welcome).unwrap().text().unwrap());
+    [control, world.connect_raw(Some(&path)).unwrap()]
 }
 
 /// What is due now happens.
