@@ -46,7 +46,7 @@ impl Client {
             until: now + HANDSHAKE,
             patient_until: Some(now + PATIENCE),
         });
-        self.dirty = true;
+        self.schedule.write();
     }
 
     /// The answer to the handshake.
@@ -157,7 +157,7 @@ impl Client {
         self.established = true;
         self.reason = None;
         self.backoff.reset();
-        self.dirty = true;
+        self.schedule.write();
         let uuid = self.uuid.as_deref().unwrap_or_default();
         narrate!(self.verbose, "CLIENT CONNECT", self.options.name, "as {uuid}");
         events.event(Event::Connected { uuid });
@@ -212,8 +212,7 @@ impl Client {
     pub(super) fn disconnected(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         let (was_connected, was_closing) = (self.is_connected(), self.state.is_closing());
         self.close_others(connection);
-        self.acknowledge_at = None;
-        (self.dirty, self.second_dirty) = (false, false);
+        self.schedule.clear();
         self.state = State::Waiting(now + self.backoff.next_wait());
         if was_connected {
             narrate!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
@@ -264,7 +263,7 @@ impl Client {
                 self.link.report();
                 self.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
                 self.state = State::Leaving(transport, until);
-                self.dirty = true;
+                self.schedule.write();
                 self.leave_if_written(events);
             }
             state => {
@@ -301,8 +300,7 @@ impl Client {
         self.held = Held::default();
         self.retained = Retained::default();
         self.uuid = None;
-        (self.dirty, self.second_dirty) = (false, false);
-        self.acknowledge_at = None;
+        self.schedule.clear();
         self.asked = 0;
         self.limit = self.options.limit;
     }

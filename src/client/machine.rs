@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_EVERY, Client, EXPIRED_AT_ONCE, SERVER, State};
+use super::schedule::Connection;
+use super::{Client, EXPIRED_AT_ONCE, SERVER, State};
 use crate::error::Error;
 use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
@@ -89,25 +90,19 @@ impl Machine for Client {
     }
 
     fn next_dirty(&mut self) -> Option<ConnectionId> {
-        if !std::mem::take(&mut self.dirty) {
-            let second = self.state.transport().and_then(Transport::second);
-            return second.filter(|_| std::mem::take(&mut self.second_dirty));
+        if self.schedule.next()? == Connection::Second {
+            return self.state.transport().and_then(Transport::second);
         }
         match &mut self.state {
             State::Handshake(handshake) => Some(handshake.connection),
             State::Connected(transport) | State::Closing(transport, _) => {
-                if self.link.unreported() >= ACKNOWLEDGE_EVERY / 4 || self.acknowledge_at.is_none() {
+                if self.schedule.acknowledges(self.link.unreported()) {
                     self.link.report();
-                    self.acknowledge_at = None;
                 }
                 transport.translate(&mut self.link.outbox);
-                self.second_dirty = true;
                 Some(transport.first())
             }
-            State::Leaving(transport, _) => {
-                self.second_dirty = true;
-                Some(transport.first())
-            }
+            State::Leaving(transport, _) => Some(transport.first()),
             _ => None,
         }
     }
@@ -140,7 +135,7 @@ impl Machine for Client {
     fn handled(&mut self, _: SessionId, receipt: Receipt, now: Instant) {
         self.link.handled(receipt);
         if self.is_connected() {
-            self.acknowledge_soon(now);
+            self.schedule.acknowledge(self.link.unreported(), now);
         }
     }
 
@@ -150,13 +145,12 @@ impl Machine for Client {
             State::Handshake(handshake) => Some(handshake.patient_until.unwrap_or(handshake.until)),
             _ => None,
         };
-        [state, self.acknowledge_at, self.deliveries.limits().first()].into_iter().flatten().min()
+        [state, self.schedule.deadline(), self.deliveries.limits().first()].into_iter().flatten().min()
     }
 
     fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
-        if self.acknowledge_at.is_some_and(|at| at <= now) {
-            self.acknowledge_at = None;
-            self.dirty |= self.is_connected() && self.link.unreported() > 0;
+        if self.schedule.elapsed(now) && self.is_connected() && self.link.unreported() > 0 {
+            self.schedule.write();
         }
         if let State::Handshake(handshake) = &mut self.state
             && handshake.patient_until.take_if(|until| *until <= now).is_some()

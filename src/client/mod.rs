@@ -2,11 +2,13 @@
 
 mod connection;
 mod deliveries;
-mod exchange;
 mod held;
+mod incoming;
 mod machine;
+mod outgoing;
 mod outstanding;
 mod retained;
+mod schedule;
 mod state;
 mod time_limits;
 mod waiting;
@@ -30,6 +32,7 @@ use crate::trust::Trust;
 use deliveries::{Deliveries, Place};
 use held::Held;
 use retained::Retained;
+use schedule::Schedule;
 use state::State;
 
 /// The only session of a client: its server.
@@ -40,11 +43,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long it may take before the client says what it waits for.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Frames from the server are acknowledged when so many came in, with the next write, or after a while.
-/// Nobody waits for it: it only lets the server forget them.
-const ACKNOWLEDGE_EVERY: u64 = 64;
-const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(50);
 
 /// So many deliveries whose time is over end before others have their turn.
 const EXPIRED_AT_ONCE: usize = 256;
@@ -92,10 +90,7 @@ pub struct Client {
     backoff: Backoff,
     next_connection: u32,
     actions: VecDeque<Action>,
-    /// Whether something may be to be written, and whether the second connection has not been asked for that.
-    dirty: bool,
-    second_dirty: bool,
-    acknowledge_at: Option<Instant>,
+    schedule: Schedule,
     /// Deliveries that the application has not answered yet.
     asked: usize,
     /// What it waits for, as far as it has said so.
@@ -140,9 +135,7 @@ impl Client {
             backoff: Backoff::new(uuid::Uuid::new_v4().as_u64_pair().1),
             next_connection: 0,
             actions: VecDeque::new(),
-            dirty: false,
-            second_dirty: false,
-            acknowledge_at: None,
+            schedule: Schedule::default(),
             asked: 0,
             reason: None,
             full: false,

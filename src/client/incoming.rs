@@ -1,8 +1,8 @@
-//! What a client queues, and what it does with what comes in.
+//! What a client does with what comes in.
 
 use std::time::Instant;
 
-use super::{ACKNOWLEDGE_AFTER, ACKNOWLEDGE_EVERY, Client, Outgoing, SERVER, State, deliveries, held};
+use super::{Client, SERVER, State, deliveries, held};
 use crate::error;
 use crate::link::Link;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload};
@@ -13,25 +13,6 @@ use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::v1::Socket;
 
 impl Client {
-    pub(super) fn queue(&mut self, frame: &Frame<'_>) {
-        self.link.outbox.push(frame);
-        self.dirty |= self.is_connected();
-    }
-
-    /// Queues a message of the application's.
-    pub(super) fn queue_message(&mut self, outgoing: &Outgoing<'_>, request: u64, payload: &[u8], flags: Flags) {
-        let Outgoing { kind, name, command, .. } = *outgoing;
-        narrate!(self.verbose, "CLIENT SEND", command, "{kind:?} to {}", whom(name));
-        let frame = Frame { flags, name, command, payload, ..Frame::bare(kind, request) };
-        if request == 0 {
-            self.queue(&frame);
-        } else {
-            let place = self.link.outbox.place(&frame);
-            self.deliveries.begin(request, place);
-            self.dirty |= self.is_connected();
-        }
-    }
-
     /// Tells the application what an acknowledgement settles.
     pub(super) fn settle_promises(
         &mut self,
@@ -68,8 +49,6 @@ impl Client {
         result
     }
 
-    // --- what comes in ---
-
     pub(super) fn frame(
         &mut self,
         frame: &Frame<'_>,
@@ -92,7 +71,7 @@ impl Client {
             Kind::Send | Kind::Discover => return Err(ProtocolError::Unexpected),
         }
         if frame.kind.is_sequenced() {
-            self.acknowledge_soon(now);
+            self.schedule.acknowledge(self.link.unreported(), now);
         }
         self.close_if_done(events);
         Ok(())
@@ -104,7 +83,9 @@ impl Client {
         if let Some(count) = transport.acknowledged() {
             let result = self.frame(&Frame::bare(Kind::Acknowledgement, count), now, events);
             debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
-            self.dirty |= self.is_connected() && !self.link.outbox.is_written();
+            if self.is_connected() && !self.link.outbox.is_written() {
+                self.schedule.write();
+            }
         }
     }
 
@@ -118,16 +99,6 @@ impl Client {
         }
         self.held.hold(sequence);
         Ok(())
-    }
-
-    /// What can be acknowledged is, at once if it is much.
-    pub(super) fn acknowledge_soon(&mut self, now: Instant) {
-        let count = self.link.unreported();
-        if count >= ACKNOWLEDGE_EVERY {
-            self.dirty = true;
-        } else if count > 0 && self.acknowledge_at.is_none() {
-            self.acknowledge_at = Some(now + ACKNOWLEDGE_AFTER);
-        }
     }
 
     /// Calls the handler, if there is one.

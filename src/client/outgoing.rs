@@ -1,0 +1,33 @@
+//! What a client queues.
+
+use super::{Client, Outgoing};
+use crate::narration::{narrate, whom};
+use crate::protocol::frame::{Flags, Frame};
+
+impl Client {
+    pub(super) fn queue(&mut self, frame: &Frame<'_>) {
+        self.link.outbox.push(frame);
+        self.write_soon();
+    }
+
+    /// Queues a message of the application's.
+    pub(super) fn queue_message(&mut self, outgoing: &Outgoing<'_>, request: u64, payload: &[u8], flags: Flags) {
+        let Outgoing { kind, name, command, .. } = *outgoing;
+        narrate!(self.verbose, "CLIENT SEND", command, "{kind:?} to {}", whom(name));
+        let frame = Frame { flags, name, command, payload, ..Frame::bare(kind, request) };
+        if request == 0 {
+            self.queue(&frame);
+        } else {
+            let place = self.link.outbox.place(&frame);
+            self.deliveries.begin(request, place);
+            self.write_soon();
+        }
+    }
+
+    /// Something was queued.
+    fn write_soon(&mut self) {
+        if self.is_connected() {
+            self.schedule.write();
+        }
+    }
+}
