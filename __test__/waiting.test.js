@@ -3,6 +3,7 @@
 /** Nobody waits in silence: a client says what it waits for, and does not wait in vain. */
 
 const assert = require('node:assert/strict')
+const fs = require('node:fs')
 const net = require('node:net')
 const test = require('node:test')
 const { eventOf, until, within } = require('./support/deadline.js')
@@ -51,6 +52,31 @@ test('a client says that there is no server, once', async t => {
   domain.server()
   await within(connecting, 'the connection')
 })
+
+test('clients that wait share one instance of inotify, of which the system has few', async t => {
+  const domain = new Domain(t)
+  const clients = Array.from({ length: 50 }, (_, index) => domain.idleClient(`client-${index}`))
+  const before = notices()
+  const connecting = clients.map(client => client.connect())
+  await Promise.all(clients.map(client => eventOf(client, 'waiting')))
+  assert.ok(notices() <= before + 1, `${before} before, ${notices()} now`)
+  domain.server()
+  await within(Promise.all(connecting), 'the connections')
+})
+
+/** How many instances of inotify this process has. */
+function notices() {
+  if (process.platform !== 'linux') return 0
+  const links = fs.readdirSync('/proc/self/fd').map(fd => {
+    // The folder's own descriptor is closed by now.
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return links.filter(link => link.includes('inotify')).length
+}
 
 test('it says so again when the reason changes, and when it loses its server', async t => {
   const domain = new Domain(t)

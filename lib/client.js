@@ -11,21 +11,15 @@ const { Instance, coreOf } = require('./instance.js')
 const { inconsistent } = require('./refusals.js')
 const { abortReason } = require('./signals.js')
 const { Socket } = require('./socket.js')
-const { afterwards } = require('./timer.js')
 
 const { REJECTED, TIMED_OUT, CONNECTED, DISCONNECTED, WAITING, DRAINED, REFUSED, CLOSED } = events
 const { SEND, EMIT, BROADCAST, REQUEST, DISCOVER } = messages
-
-/** Milliseconds that a server that is there needs at most, as a rule, to be connected to. */
-const SOON = 20
 
 /** A client of a domain. Its documentation is in `index.d.ts`. */
 class Client extends Instance {
   #native
   #core = coreOf(this)
   #peer
-  #watch = null
-  #soon
   #connecting = null
   /** Whether it was closed, and not connected since. */
   #closed = false
@@ -65,7 +59,6 @@ class Client extends Instance {
   connect() {
     this.#core.start(onEvents => this.#native.connect(onEvents))
     this.#closed = false
-    this.#soon = afterwards(SOON, () => this.#lookOut())
     return new Promise((resolve, reject) => {
       this.#connecting = { resolve, reject }
       this.#core.plan()
@@ -201,14 +194,12 @@ class Client extends Instance {
         break
       case CONNECTED:
         this.#peer.uuid = values[0]
-        this.#unwatch()
         this.#connecting?.resolve()
         this.#connecting = null
         this.#announced = true
         this.#core.announce('connect')
         break
       case DISCONNECTED:
-        this.#lookOut()
         this.#disconnected()
         break
       case WAITING:
@@ -229,23 +220,6 @@ class Client extends Instance {
     }
   }
 
-  /** Looks out for a server that is not there, which is rare enough to load what it takes only then. */
-  #lookOut() {
-    if (this.#watch === null) {
-      const { SocketWatch } = require('./watch.js')
-      this.#watch = new SocketWatch(this.#native.path, () => {
-        this.#native.lookAgain()
-        this.#core.plan()
-      })
-    }
-    this.#watch.start()
-  }
-
-  #unwatch() {
-    this.#soon?.()
-    this.#watch?.stop()
-  }
-
   #disconnected() {
     if (!this.#announced) return
     this.#announced = false
@@ -257,7 +231,6 @@ class Client extends Instance {
   #abandon(error) {
     this.#core.outgoing.discard()
     this.#peer.uuid = null
-    this.#unwatch()
     this.#connecting?.reject(error)
     this.#connecting = null
     this.#oneWay.rejectAll(error)

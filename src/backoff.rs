@@ -9,6 +9,8 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// server that comes back do not come all at once.
 #[derive(Debug)]
 pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
     attempt: u32,
     random: u64,
 }
@@ -16,12 +18,18 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// With the numbers that follow from `seed`.
     pub(crate) fn new(seed: u64) -> Backoff {
-        Backoff { attempt: 0, random: seed | 1 }
+        Backoff { first: FIRST, longest: LONGEST, attempt: 0, random: seed | 1 }
+    }
+
+    /// Waits of half of this to all of it.
+    #[cfg(test)]
+    pub(crate) fn constant(wait: Duration) -> Backoff {
+        Backoff { first: wait, longest: wait, ..Backoff::new(1) }
     }
 
     /// The next wait.
     pub(crate) fn next_wait(&mut self) -> Duration {
-        let full = FIRST.saturating_mul(1 << self.attempt.min(10)).min(LONGEST);
+        let full = self.first.saturating_mul(1 << self.attempt.min(10)).min(self.longest);
         self.attempt += 1;
         // xorshift64: how the waits spread matters little, that they do is enough.
         self.random ^= self.random << 13;

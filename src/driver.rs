@@ -8,7 +8,7 @@
 //! `elapsed` when the machine's deadline has passed, and `flush` after each. Events go to its [`machine::Events`].
 //! [`Driver`] does that on tokio, and the crate `ipcio-node` on Node's event loop.
 
-pub use crate::runtime::{Driver, TokioRegistry, WeakDriver};
+pub use crate::runtime::{Driver, TokioConnectionWatch, TokioFileWatch, TokioListenerWatch, TokioRegistry, WeakDriver};
 
 /// What a client does, as a state machine.
 pub mod client {

@@ -62,6 +62,11 @@ pub enum Action {
     Close(ConnectionId),
     /// Read from the connection again, see [`Machine::may_read`].
     Read(ConnectionId),
+    /// Call [`Machine::appeared`] when a socket appears at this path, once. Where that can't be noticed, the machine tries
+    /// again by itself.
+    WatchFor(PathBuf),
+    /// No more is to be called for [`Action::WatchFor`].
+    StopWatching,
 }
 
 /// A message's content.
@@ -249,6 +254,9 @@ pub trait Machine {
 
     /// Something else lies in the place of a server's socket.
     fn displaced(&mut self, _: &mut dyn Events) {}
+
+    /// A socket may have appeared where [`Action::WatchFor`] says.
+    fn appeared(&mut self) {}
 
     /// A listener could not be opened.
     fn listening_failed(&mut self, listener: ListenerId, now: Instant, events: &mut dyn Events);

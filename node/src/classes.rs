@@ -166,12 +166,6 @@ impl NativeClient {
         self.native.start(env, &on_events, |_| Ok(()))
     }
 
-    /// The server's socket may have appeared.
-    #[napi]
-    pub fn look_again(&self) {
-        self.native.with((), |client, _| client.look_again());
-    }
-
     /// How many messages wait to be sent, acknowledged or answered, and their size in bytes.
     #[napi]
     pub fn queued(&self) -> Vec<f64> {

@@ -158,6 +158,7 @@ impl Client {
         self.reason = None;
         self.backoff.reset();
         self.schedule.write();
+        self.actions.push_back(Action::StopWatching);
         let uuid = self.uuid.as_deref().unwrap_or_default();
         narrate!(self.verbose, "CLIENT CONNECT", self.options.name, "as {uuid}");
         events.event(Event::Connected { uuid });
@@ -213,7 +214,7 @@ impl Client {
         let (was_connected, was_closing) = (self.is_connected(), self.state.is_closing());
         self.close_others(connection);
         self.schedule.clear();
-        self.state = State::Waiting(now + self.backoff.next_wait());
+        self.wait(now);
         if was_connected {
             narrate!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
             events.event(Event::Disconnected);
@@ -223,13 +224,19 @@ impl Client {
         }
     }
 
+    /// Tries again after a while, or as soon as a socket appears.
+    fn wait(&mut self, now: Instant) {
+        self.state = State::Waiting(now + self.backoff.next_wait());
+        self.actions.push_back(Action::WatchFor(self.path()));
+    }
+
     /// The server will not have this client. Before the first connection that is final.
     pub(super) fn refuse(&mut self, connection: ConnectionId, error: Error, now: Instant, events: &mut dyn Events) {
         narrate!(self.verbose, "CLIENT REFUSED", self.options.name, "{error}");
         self.actions.push_back(Action::Close(connection));
         self.close_others(connection);
         if self.established {
-            self.state = State::Waiting(now + self.backoff.next_wait());
+            self.wait(now);
             self.waits(error, events);
         } else {
             self.reset();
@@ -293,6 +300,7 @@ impl Client {
     /// Forgets everything that belonged to the server.
     pub(super) fn reset(&mut self) {
         self.state = State::Idle;
+        self.actions.push_back(Action::StopWatching);
         self.reason = None;
         self.full = false;
         self.link = Link::default();

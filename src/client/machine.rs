@@ -44,6 +44,10 @@ impl Machine for Client {
 
     fn listening_failed(&mut self, _: ListenerId, _: Instant, _: &mut dyn Events) {}
 
+    fn appeared(&mut self) {
+        self.look_again();
+    }
+
     fn read_into(&mut self, connection: ConnectionId) -> Option<&mut Vec<u8>> {
         match &mut self.state {
             State::Connected(transport) | State::Closing(transport, _) if transport.has(connection) => transport.rest(),

@@ -142,6 +142,12 @@ impl Client {
         }
     }
 
+    /// Waits so long between attempts to connect.
+    #[cfg(test)]
+    pub(crate) fn set_backoff(&mut self, backoff: Backoff) {
+        self.backoff = backoff;
+    }
+
     /// The commands that it handles.
     pub fn commands(&mut self) -> &mut Commands {
         &mut self.commands

@@ -1,12 +1,12 @@
 //! Looks after the files of a server, its socket and its lock, which anybody who cleans up may remove.
 
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::listener::{Listener, Place};
 use super::lock::Identity;
-use super::notices::Notices;
+use super::notices::Change;
+use super::registry::Registry;
 use crate::machine::ListenerId;
 
 /// How long after a change it looks: a server of 0.6.2 removes the socket that it finds before it puts its own there.
@@ -20,9 +20,9 @@ const QUESTION_PERIOD: Duration = Duration::from_secs(30);
 
 /// What looks after the files of one server.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct Guard<W> {
     pub(super) listener: ListenerId,
-    notices: Option<Notices>,
+    watches: Vec<W>,
     look_at: Option<Instant>,
     /// What lies in the socket's place, and when it was last found to be in use.
     displaced_by: Option<(Identity, Instant)>,
@@ -39,9 +39,9 @@ pub(super) enum Finding {
     Displaced,
 }
 
-impl Guard {
-    pub(super) fn new(id: ListenerId) -> Guard {
-        Guard { listener: id, notices: Notices::new(), look_at: None, displaced_by: None, has_complained: false }
+impl<W> Guard<W> {
+    pub(super) fn new(id: ListenerId) -> Guard<W> {
+        Guard { listener: id, watches: Vec::new(), look_at: None, displaced_by: None, has_complained: false }
     }
 
     /// When [`Guard::look`] is to be called.
@@ -54,30 +54,22 @@ impl Guard {
         self.displaced_by.is_some()
     }
 
-    /// What tells of changes, to be watched for something to read.
-    pub(super) fn descriptor(&self) -> Option<&Arc<OwnedFd>> {
-        self.notices.as_ref().map(Notices::descriptor)
-    }
-
-    /// Nothing tells of changes.
-    pub(super) fn do_without_notices(&mut self) {
-        self.notices = None;
-    }
-
     /// Something has happened to one of the files.
     pub(super) fn changed(&mut self, now: Instant) {
-        if let Some(notices) = &self.notices {
-            notices.drain();
-        }
         let soon = now + GRACE;
         self.look_at = Some(self.look_at.map_or(soon, |at| at.min(soon)));
     }
 
     /// Looks whether the files are there.
-    pub(super) fn look(&mut self, listener: &mut Listener, now: Instant) -> Finding {
+    pub(super) fn look<R: Registry<FileWatch = W>>(
+        &mut self,
+        listener: &mut Listener,
+        registry: &mut R,
+        now: Instant,
+    ) -> Finding {
         listener.renew_lock();
         // Before the look, so that nothing is missed in between.
-        self.watch(listener, now);
+        self.watch(listener, registry, now);
         match listener.place() {
             Place::Ours => {
                 self.displaced_by = None;
@@ -89,10 +81,10 @@ impl Guard {
     }
 
     /// The socket was made anew.
-    pub(super) fn renewed(&mut self, listener: &Listener, now: Instant) {
+    pub(super) fn renewed<R: Registry<FileWatch = W>>(&mut self, listener: &Listener, registry: &mut R, now: Instant) {
         self.displaced_by = None;
         self.has_complained = false;
-        self.watch(listener, now);
+        self.watch(listener, registry, now);
         if listener.place() != Place::Ours {
             self.changed(now);
         }
@@ -117,9 +109,11 @@ impl Guard {
         if is_news { Finding::Displaced } else { Finding::Nothing }
     }
 
-    fn watch(&mut self, listener: &Listener, now: Instant) {
-        let watched = self.notices.as_ref().is_some_and(|notices| listener.files().all(|path| notices.watch(path)));
-        self.look_at = if watched { None } else { Some(now + PERIOD) };
+    fn watch<R: Registry<FileWatch = W>>(&mut self, listener: &Listener, registry: &mut R, now: Instant) {
+        let watches: io::Result<Vec<W>> =
+            listener.files().map(|path| registry.watch_file(path, Change::Gone)).collect();
+        self.look_at = if watches.is_ok() { None } else { Some(now + PERIOD) };
+        self.watches = watches.unwrap_or_default();
     }
 }
 
@@ -128,16 +122,22 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::path::PathBuf;
 
+    use super::super::notices::{FileNotices, FileWatch};
+    use super::super::tests::TestRegistry;
     use super::*;
 
     const MODE: u32 = 0o600;
 
-    fn guarded(name: &str) -> (PathBuf, Listener, Guard, Instant) {
+    fn guarded(name: &str) -> (PathBuf, Listener, Guard<FileWatch<()>>, Instant) {
         let path = PathBuf::from(format!("/tmp/IPC.io.guard-{name}-{}", std::process::id()));
         let (listener, now) = (Listener::take_over(&path, MODE).unwrap(), Instant::now());
         let mut guard = Guard::new(ListenerId(1));
-        guard.renewed(&listener, now);
+        guard.renewed(&listener, &mut registry(), now);
         (path, listener, guard, now)
+    }
+
+    fn registry() -> TestRegistry {
+        TestRegistry(FileNotices::new().ok())
     }
 
     #[test]
@@ -145,19 +145,19 @@ mod tests {
         let (path, mut listener, mut guard, mut now) = guarded("displaced");
         std::fs::remove_file(&path).unwrap();
         let other = UnixListener::bind(&path).unwrap();
-        assert_eq!((guard.look(&mut listener, now), guard.is_displaced()), (Finding::Displaced, true));
+        assert_eq!((guard.look(&mut listener, &mut registry(), now), guard.is_displaced()), (Finding::Displaced, true));
         assert_eq!(guard.look_at(), Some(now + PERIOD));
         drop(other);
         // Whether somebody listens there costs a connection, so it is asked rarely.
         let asked = now;
         while now + PERIOD < asked + QUESTION_PERIOD {
             now += PERIOD;
-            assert_eq!(guard.look(&mut listener, now), Finding::Nothing);
+            assert_eq!(guard.look(&mut listener, &mut registry(), now), Finding::Nothing);
         }
-        assert_eq!(guard.look(&mut listener, asked + QUESTION_PERIOD), Finding::Gone);
+        assert_eq!(guard.look(&mut listener, &mut registry(), asked + QUESTION_PERIOD), Finding::Gone);
         listener.renew(MODE).unwrap();
-        guard.renewed(&listener, now);
-        assert_eq!((guard.look(&mut listener, now), guard.is_displaced()), (Finding::Nothing, false));
+        guard.renewed(&listener, &mut registry(), now);
+        assert_eq!((guard.look(&mut listener, &mut registry(), now), guard.is_displaced()), (Finding::Nothing, false));
     }
 
     #[test]
@@ -165,16 +165,16 @@ mod tests {
         let (path, mut listener, mut guard, now) = guarded("lasting");
         std::fs::remove_file(&path).unwrap();
         let other = UnixListener::bind(&path).unwrap();
-        assert_eq!(guard.look(&mut listener, now), Finding::Displaced);
+        assert_eq!(guard.look(&mut listener, &mut registry(), now), Finding::Displaced);
         for asked in 1..5 {
-            assert_eq!(guard.look(&mut listener, now + asked * QUESTION_PERIOD), Finding::Nothing);
+            assert_eq!(guard.look(&mut listener, &mut registry(), now + asked * QUESTION_PERIOD), Finding::Nothing);
         }
         // Something else in that place is asked at once.
         std::fs::remove_file(&path).unwrap();
         drop(UnixListener::bind(&path).unwrap());
-        assert_eq!(guard.look(&mut listener, now + 4 * QUESTION_PERIOD + PERIOD), Finding::Gone);
+        assert_eq!(guard.look(&mut listener, &mut registry(), now + 4 * QUESTION_PERIOD + PERIOD), Finding::Gone);
         drop(other);
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(guard.look(&mut listener, now), Finding::Gone);
+        assert_eq!(guard.look(&mut listener, &mut registry(), now), Finding::Gone);
     }
 }

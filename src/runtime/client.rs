@@ -61,12 +61,7 @@ pub struct Discovered {
 }
 
 impl Client {
-    pub(super) fn start(
-        options: client::Options,
-        mode: u32,
-        handlers: Vec<(String, Handler)>,
-    ) -> Result<Client, Error> {
-        let machine = client::Client::new(options);
+    pub(super) fn start(machine: client::Client, mode: u32, handlers: Vec<(String, Handler)>) -> Result<Client, Error> {
         let name = machine.name().to_owned();
         let pending = Pending::default();
         let (sender, status) = watch::channel(Status::Connecting);

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::files::FilesChanged;
 use super::registry::{Ready, TokioRegistry};
 use crate::io::{Io, Progress, READ_BUFFER};
 use crate::machine::{ConnectionId, Events, ListenerId, Machine};
@@ -181,7 +182,9 @@ impl<M: Machine + Send + 'static> Ready for Shared<M> {
     fn acceptable(&self, id: ListenerId) -> std::io::Result<Progress> {
         self.step(|io, now, events| io.acceptable(id, now, events))
     }
+}
 
+impl<M: Machine + Send + 'static> FilesChanged for Shared<M> {
     fn files_changed(&self) {
         self.step(|io, now, _| io.files_changed(now));
     }

@@ -1,131 +1,104 @@
-//! Watches sockets on tokio.
+//! Watches sockets and files on tokio.
 
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
 use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-use crate::io::{Progress, Registry};
+use super::files::{Files, FilesChanged, TokioFileWatch};
+use super::task::{Ended, Task, register};
+use crate::io::{Change, ConnectionWatch, Progress, Registry};
 use crate::machine::{ConnectionId, ListenerId};
 
 /// How long a listener waits when the system has no descriptor left for a connection.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// What is told of sockets that are ready.
-pub(super) trait Ready: Send + Sync {
+pub(super) trait Ready: FilesChanged {
     /// `ended`: the peer has closed the connection.
     fn readable(&self, id: ConnectionId, ended: bool) -> Progress;
     fn writable(&self, id: ConnectionId);
     fn acceptable(&self, id: ListenerId) -> io::Result<Progress>;
-    fn files_changed(&self);
 }
 
 /// Watches sockets on tokio, with a task for each.
 pub struct TokioRegistry {
     runtime: Handle,
     driver: Weak<dyn Ready>,
-    connections: FxHashMap<ConnectionId, Connection>,
-    listeners: FxHashMap<ListenerId, Watch>,
-    files: Option<Watch>,
 }
 
-/// As long as it lives, its task does.
-type Watch = oneshot::Sender<()>;
-
-/// Ends a task when it resolves.
-type Forgotten = oneshot::Receiver<()>;
-
-struct Connection {
+/// The watch over a connection.
+pub struct TokioConnectionWatch {
+    registry: TokioRegistry,
+    id: ConnectionId,
     stream: Arc<UnixStream>,
     again: Arc<Notify>,
-    _reads: Watch,
-    _writes: Option<Watch>,
+    _reads: Task,
+    writes: Option<Task>,
+}
+
+/// The watch over a listener.
+pub struct TokioListenerWatch {
+    _accepts: Task,
 }
 
 impl TokioRegistry {
     pub(super) fn new(runtime: Handle, driver: Weak<dyn Ready>) -> TokioRegistry {
-        TokioRegistry {
-            runtime,
-            driver,
-            connections: FxHashMap::default(),
-            listeners: FxHashMap::default(),
-            files: None,
-        }
-    }
-
-    #[allow(
-        deprecated,
-        reason = "the successor is unsafe because the descriptor could be closed too early; AsFd rules that out"
-    )]
-    fn register<T: AsFd + AsRawFd>(&self, socket: T, interest: Interest) -> io::Result<AsyncFd<T>> {
-        let _context = self.runtime.enter();
-        AsyncFd::with_interest(socket, interest)
+        TokioRegistry { runtime, driver }
     }
 }
 
 impl Registry for TokioRegistry {
-    fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()> {
+    type ConnectionWatch = TokioConnectionWatch;
+    type ListenerWatch = TokioListenerWatch;
+    type FileWatch = TokioFileWatch;
+
+    fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<TokioConnectionWatch> {
         // Not for writing: every read of the peer would wake the task.
-        let socket = self.register(stream.clone(), Interest::READABLE)?;
-        let (watch, forgotten) = oneshot::channel();
+        let socket = register(&self.runtime, stream.clone(), Interest::READABLE)?;
         let again = Arc::new(Notify::new());
-        self.runtime.spawn(read(id, socket, self.driver.clone(), again.clone(), forgotten));
-        self.connections.insert(id, Connection { stream: stream.clone(), again, _reads: watch, _writes: None });
-        Ok(())
+        let reads = Task::spawn(&self.runtime, |ended| read(id, socket, self.driver.clone(), again.clone(), ended));
+        let registry = TokioRegistry { runtime: self.runtime.clone(), driver: self.driver.clone() };
+        Ok(TokioConnectionWatch { registry, id, stream: stream.clone(), again, _reads: reads, writes: None })
     }
 
-    fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<()> {
-        let socket = self.register(listener.clone(), Interest::READABLE)?;
-        let (watch, forgotten) = oneshot::channel();
-        self.runtime.spawn(accept(id, socket, self.driver.clone(), forgotten));
-        self.listeners.insert(id, watch);
-        Ok(())
+    fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<TokioListenerWatch> {
+        let socket = register(&self.runtime, listener.clone(), Interest::READABLE)?;
+        let accepts = Task::spawn(&self.runtime, |ended| accept(id, socket, self.driver.clone(), ended));
+        Ok(TokioListenerWatch { _accepts: accepts })
     }
 
-    fn watch_writable(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<()> {
+    fn watch_file(&mut self, path: &Path, change: Change) -> io::Result<TokioFileWatch> {
+        Files::of(&self.runtime)?.watch(path, change, self.driver.clone())
+    }
+}
+
+impl ConnectionWatch for TokioConnectionWatch {
+    fn watch_writable(&mut self) -> io::Result<()> {
+        let TokioRegistry { runtime, driver } = &self.registry;
         // A descriptor can be registered once: this needs one of its own.
-        let socket = self.register(stream.try_clone()?, Interest::WRITABLE)?;
-        let (watch, forgotten) = oneshot::channel();
-        self.runtime.spawn(write(id, socket, self.driver.clone(), forgotten));
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection._writes = Some(watch);
-        }
+        let socket = register(runtime, self.stream.try_clone()?, Interest::WRITABLE)?;
+        self.writes = Some(Task::spawn(runtime, |ended| write(self.id, socket, driver.clone(), ended)));
         Ok(())
     }
 
-    fn read_again(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get(&id) {
-            connection.again.notify_one();
-        }
+    fn read_again(&self) {
+        self.again.notify_one();
     }
+}
 
-    fn forget_connection(&mut self, id: ConnectionId, _: &Arc<UnixStream>) {
-        self.connections.remove(&id);
-    }
-
-    fn forget_listener(&mut self, id: ListenerId, _: &Arc<UnixListener>) {
-        self.listeners.remove(&id);
-    }
-
-    fn watch_files(&mut self, notices: &Arc<OwnedFd>) -> io::Result<()> {
-        let notices = self.register(notices.clone(), Interest::READABLE)?;
-        let (watch, forgotten) = oneshot::channel();
-        self.runtime.spawn(notice(notices, self.driver.clone(), forgotten));
-        self.files = Some(watch);
-        Ok(())
-    }
-
-    fn forget_files(&mut self, _: &Arc<OwnedFd>) {
-        self.files = None;
+impl Drop for TokioConnectionWatch {
+    fn drop(&mut self) {
+        // Its tasks hold descriptors until they have ended; the peer learns of the end now.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -135,10 +108,15 @@ impl fmt::Debug for TokioRegistry {
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        // Its tasks hold descriptors until they have ended; the peer learns of the end now.
-        let _ = self.stream.shutdown(Shutdown::Both);
+impl fmt::Debug for TokioConnectionWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokioConnectionWatch").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TokioListenerWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokioListenerWatch").finish_non_exhaustive()
     }
 }
 
@@ -147,13 +125,13 @@ async fn read(
     socket: AsyncFd<Arc<UnixStream>>,
     driver: Weak<dyn Ready>,
     again: Arc<Notify>,
-    mut forgotten: Forgotten,
+    mut watch_ended: Ended,
 ) {
     let mut paused = false;
     loop {
         let mut ready = tokio::select! {
             biased;
-            _ = &mut forgotten => return,
+            _ = &mut watch_ended => return,
             // What it was ready with has not been read.
             () = again.notified(), if paused => None,
             ready = socket.readable() => match ready {
@@ -180,10 +158,10 @@ async fn read(
     }
 }
 
-async fn write(id: ConnectionId, socket: AsyncFd<UnixStream>, driver: Weak<dyn Ready>, forgotten: Forgotten) {
+async fn write(id: ConnectionId, socket: AsyncFd<UnixStream>, driver: Weak<dyn Ready>, watch_ended: Ended) {
     tokio::select! {
         biased;
-        _ = forgotten => return,
+        _ = watch_ended => return,
         _ = socket.writable() => {}
     }
     // Room may run out again at once, which needs the registration of another descriptor.
@@ -193,11 +171,11 @@ async fn write(id: ConnectionId, socket: AsyncFd<UnixStream>, driver: Weak<dyn R
     }
 }
 
-async fn accept(id: ListenerId, socket: AsyncFd<Arc<UnixListener>>, driver: Weak<dyn Ready>, mut forgotten: Forgotten) {
+async fn accept(id: ListenerId, socket: AsyncFd<Arc<UnixListener>>, driver: Weak<dyn Ready>, mut watch_ended: Ended) {
     loop {
         let mut ready = tokio::select! {
             biased;
-            _ = &mut forgotten => return,
+            _ = &mut watch_ended => return,
             ready = socket.readable() => match ready {
                 Ok(ready) => ready,
                 Err(_) => return,
@@ -209,22 +187,9 @@ async fn accept(id: ListenerId, socket: AsyncFd<Arc<UnixListener>>, driver: Weak
             Ok(Progress::More) => tokio::task::yield_now().await,
             Err(_) => tokio::select! {
                 biased;
-                _ = &mut forgotten => return,
+                _ = &mut watch_ended => return,
                 () = tokio::time::sleep(ACCEPT_AGAIN_AFTER) => {}
             },
         }
-    }
-}
-
-async fn notice(notices: AsyncFd<Arc<OwnedFd>>, driver: Weak<dyn Ready>, mut forgotten: Forgotten) {
-    loop {
-        let ready = tokio::select! {
-            biased;
-            _ = &mut forgotten => return,
-            ready = notices.readable() => ready,
-        };
-        let (Ok(mut ready), Some(driver)) = (ready, driver.upgrade()) else { return };
-        driver.files_changed();
-        ready.clear_ready();
     }
 }

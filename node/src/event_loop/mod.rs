@@ -9,13 +9,14 @@
 
 mod busy_poll;
 mod deadlines;
+mod files;
 mod polling;
 mod preemption;
 mod registration;
 mod selector;
 mod source;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::io;
@@ -23,11 +24,13 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::deadlines::Deadlines;
+use self::files::Files;
 use self::polling::Polling;
 use self::selector::Selector;
 use crate::libuv::{Handle, Loop};
 use crate::raw::{Env, Scope, guard};
 
+pub(crate) use self::files::FileWatch;
 pub(crate) use self::registration::{Registration, Watch};
 pub(crate) use self::source::{Socket, Source};
 
@@ -42,6 +45,8 @@ pub(crate) struct EventLoop {
     prepare: Handle,
     /// Keeps the loop from waiting before its next iteration.
     immediate: Handle,
+    /// The notices of changed files, from the first watch over one on.
+    files: OnceCell<Rc<Files>>,
     /// How many sources there have been.
     sources: Cell<u64>,
     /// Sources that keep the process alive.
@@ -68,6 +73,7 @@ impl EventLoop {
             poll,
             prepare: uv.prepare().ok_or_else(missing)?,
             immediate: uv.timer().ok_or_else(missing)?,
+            files: OnceCell::new(),
             sources: Cell::new(0),
             active: Cell::new(0),
             open: Cell::new(0),
@@ -91,6 +97,17 @@ impl EventLoop {
 
     fn handles(&self) -> [&Handle; 4] {
         [&self.poll, self.deadlines.timer(), &self.prepare, &self.immediate]
+    }
+
+    /// The notices of changed files.
+    fn files(&self) -> io::Result<&Files> {
+        if let Some(files) = self.files.get() {
+            return Ok(files);
+        }
+        let files = Rc::new(Files::new()?);
+        let source: Rc<dyn Source> = files.clone();
+        self.selector.watch(files.descriptor(), Rc::downgrade(&source), Socket::Files)?;
+        Ok(self.files.get_or_init(|| files))
     }
 
     fn next_number(&self) -> u64 {

@@ -4,13 +4,16 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
+use std::path::Path;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use mio::Token;
 
 use super::EventLoop;
+use super::files::FileWatch;
 use super::source::{Socket, Source};
+use ipcio::driver::io::Change;
 
 /// A source that a loop serves, until this is dropped.
 pub(crate) struct Registration {
@@ -39,6 +42,11 @@ impl Registration {
     pub(crate) fn watch(&self, descriptor: RawFd, socket: Socket) -> io::Result<Watch> {
         let token = self.event_loop.selector.watch(descriptor, Weak::clone(&self.source), socket)?;
         Ok(Watch { event_loop: Rc::clone(&self.event_loop), token, allowance: Duration::ZERO })
+    }
+
+    /// Watches a file, to tell the source when this has happened to it.
+    pub(crate) fn watch_file(&self, path: &Path, change: Change) -> io::Result<FileWatch> {
+        self.event_loop.files()?.watch(path, change, Weak::clone(&self.source))
     }
 
     /// The source wants to be told when it is so late.

@@ -34,6 +34,6 @@ pub(crate) trait Source {
 pub(crate) enum Socket {
     Connection(ConnectionId),
     Listener(ListenerId),
-    /// Tells that a file has changed.
+    /// The notices of changed files.
     Files,
 }

@@ -61,16 +61,8 @@ impl ClientBuilder {
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(mut self) -> Result<Client, Error> {
-        let options = client::Options {
-            name: name_or_random(self.name)?,
-            domain: Domain::new(&self.common.domain)?,
-            trust: self.common.trust(),
-            limit: settings::MAX_MESSAGE_SIZE.check(self.common.max_message_size)?,
-            queue_limit: settings::QUEUE_LIMIT.check(self.queue_limit)?,
-            close_timeout: settings::CLOSE_TIMEOUT.check_time(self.common.close_timeout)?,
-            parses_texts: false,
-        };
-        Client::start(options, settings::MODE, self.common.handlers)
+        let machine = client::Client::new(self.options()?);
+        Client::start(machine, settings::MODE, self.common.handlers)
     }
 
     /// [`ClientBuilder::start`], then [`Client::connected`].
@@ -85,10 +77,69 @@ impl ClientBuilder {
         client.connected().await?;
         Ok(client)
     }
+
+    fn options(&mut self) -> Result<client::Options, Error> {
+        Ok(client::Options {
+            name: name_or_random(self.name.take())?,
+            domain: Domain::new(&self.common.domain)?,
+            trust: self.common.trust(),
+            limit: settings::MAX_MESSAGE_SIZE.check(self.common.max_message_size)?,
+            queue_limit: settings::QUEUE_LIMIT.check(self.queue_limit)?,
+            close_timeout: settings::CLOSE_TIMEOUT.check_time(self.common.close_timeout)?,
+            parses_texts: false,
+        })
+    }
 }
 
 fn name_or_random(name: Option<String>) -> Result<String, Error> {
     let Some(name) = name else { return Ok(handshake::random_hex()) };
     settings::check_name(&name)?;
     Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backoff::Backoff;
+    use crate::runtime::server::Server;
+
+    /// Whatever takes longer than this does not come.
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Longer than any test takes.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// A client that tries to connect once, and again only where something makes it.
+    fn patient(domain: &str, name: &str) -> Client {
+        let mut builder = Client::builder().domain(domain).name(name);
+        let mut machine = client::Client::new(builder.options().unwrap());
+        machine.set_backoff(Backoff::constant(LONG));
+        Client::start(machine, settings::MODE, builder.common.handlers).unwrap()
+    }
+
+    #[tokio::test]
+    async fn clients_that_wait_are_connected_as_soon_as_their_server_starts() {
+        let domain = format!("waiting-{}", std::process::id());
+        let clients: Vec<Client> = (0..200).map(|number| patient(&domain, &format!("client-{number}"))).collect();
+        assert!(clients.iter().all(|client| client.waits_for().is_some()));
+        // One that is closed is not looked out for.
+        clients[0].close().await.unwrap();
+        for _ in 0..2 {
+            let server = Server::builder().domain(&domain).start().unwrap();
+            for client in &clients[1..] {
+                tokio::time::timeout(SOON, client.connected()).await.expect("it notices").unwrap();
+            }
+            assert_eq!(clients[1].discover().await.unwrap().clients.len(), clients.len() - 1);
+            // It ends as one that is killed.
+            drop(server);
+            for client in &clients[1..] {
+                while client.is_connected() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        for client in clients {
+            client.close().await.unwrap();
+        }
+    }
 }
