@@ -9,17 +9,17 @@ const MESSAGES = -1
 
 /**
  * What an instance gives to the native side. A call costs more than the text that it carries, so small messages of one
- * turn that go the same way are gathered, and so are answers: they cross as a run, a line each.
+ * tick that go to the same place are gathered, and so are answers: they cross as a run, a line each.
  */
 class Outgoing {
   #id
   #plan
-  /** How long a text may be that is gathered; 0 until something in this turn crossed alone. */
-  #room = 0
+  /** How long a text may be that is gathered; 0 until something in this tick crossed alone. */
+  #gathers = 0
   #texts = ''
   #count = 0
   /** Where the run goes, and the number of its first delivery, or 0. */
-  #way = MESSAGES
+  #session = MESSAGES
   #first = 0
 
   /** `plan()` sees to it that `end` is called at the end of this tick. */
@@ -52,7 +52,7 @@ class Outgoing {
   /** The tick ends: all that was gathered crosses, and the next message goes alone again. */
   end() {
     this.flush()
-    this.#room = 0
+    this.#gathers = 0
   }
 
   /** What was gathered crosses. */
@@ -60,8 +60,8 @@ class Outgoing {
     if (this.#count === 0) return
     const texts = this.#texts
     this.discard()
-    if (this.#way === MESSAGES) this.#accept(native.sendRun(this.#id, texts, this.#first))
-    else this.#accept(native.respondRun(this.#id, this.#way, texts, this.#first))
+    if (this.#session === MESSAGES) this.#accept(native.sendRun(this.#id, texts, this.#first))
+    else this.#accept(native.respondRun(this.#id, this.#session, texts, this.#first))
   }
 
   /** What was gathered never crosses. */
@@ -71,14 +71,14 @@ class Outgoing {
   }
 
   /** Adds a text to the run, if it is one that may be, and goes where the others go. */
-  #gather(way, payload, bytes, number) {
-    if (bytes !== 0 || payload.length > this.#room) return false
+  #gather(session, payload, bytes, number) {
+    if (bytes !== 0 || payload.length > this.#gathers) return false
     if (this.#count === 0) {
-      this.#way = way
+      this.#session = session
       this.#first = number
       this.#texts = payload
     } else {
-      if (way !== this.#way || number !== (this.#first && this.#first + this.#count)) return false
+      if (session !== this.#session || number !== (this.#first && this.#first + this.#count)) return false
       this.#texts += `\n${payload}`
     }
     this.#count++
@@ -89,7 +89,7 @@ class Outgoing {
   #accept(result) {
     if (result === undefined) return
     if (typeof result === 'string') throw errorFrom(result)
-    this.#room = result
+    this.#gathers = result
     this.#plan()
   }
 }

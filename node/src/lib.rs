@@ -2,18 +2,20 @@
 //!
 //! From the bottom up; no file needs one that needs it:
 //!
-//! - `memory`: the allocator. `batch`, `event_kind`: events on their way to JavaScript. `raw`: Node-API. `libuv`: the little of it that
-//!   is needed. `console`: what `verbose` shows.
+//! - `memory`: the allocator. `event_kind`, `batch`, `batches`: events on their way to JavaScript. `raw`: Node-API.
+//!   `libuv`: the little of it that is needed. `console`: what `verbose` shows.
 //! - `thread`: the thread driver. `event_loop`: the loop driver, which serves sources; `processors`: whether to poll.
 //!   Both call a `dispatch`.
 //! - `loop_registry`, `loop_endpoint`: a state machine's sockets under the loop driver, and the machine itself.
 //!   `endpoint`: a machine under either driver.
-//! - `cork`: when what is queued is written. `instance`: what an object of JavaScript stands for.
+//! - `cork`: when what is queued is written. `role`: a client or a server. `instance`: what an object of JavaScript
+//!   stands for.
 //! - `environment`: the instances of each environment of Node.
-//! - `functions`: what JavaScript calls for every message. `classes`: `Server` and `Client`, made with napi-rs.
-//!   `constants`: the facts that JavaScript has to know as well.
+//! - `functions`: what JavaScript calls for every message. `options`, `native`, `classes`: `Server` and `Client`, made
+//!   with napi-rs. `constants`: the facts that JavaScript has to know as well.
 
 mod batch;
+mod batches;
 pub mod classes;
 mod console;
 pub mod constants;

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, Batches};
+use crate::batch::Batch;
+use crate::batches::Batches;
 use crate::dispatch::Dispatch;
 use crate::event_loop::{EventLoop, Registration, Source};
 use crate::loop_registry::LoopRegistry;

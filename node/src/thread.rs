@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use napi::sys;
 
-use crate::batch::{Batch, Batches};
+use crate::batch::Batch;
+use crate::batches::Batches;
 use crate::dispatch::Dispatch;
 use crate::memory;
 use crate::raw::{Env, Scope, guard};
