@@ -1,12 +1,14 @@
 //! What can go wrong, with the code and the sentence that a user sees.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Defines [`Code`], each of ipcio's own with its text.
 macro_rules! codes {
     ($($(#[$documentation:meta])* $name:ident $text:literal,)*) => {
         /// The reason of an [`Error`]. [`Code::as_str`] gives the text that JavaScript sees as `error.code`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
         pub enum Code {
             $($(#[$documentation])* $name,)*
             /// An error of the operating system, by its usual name.
@@ -72,16 +74,38 @@ impl Code {
     }
 }
 
-/// An error with a code and one sentence that says what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An error with a code and one sentence that says what to do. Errors with the same code and sentence are equal.
+///
+/// Its [`source`](std::error::Error::source) is the [`std::io::Error`] or the [`serde_json::Error`] that caused it, if one
+/// did.
+///
+/// ```
+/// use std::error::Error as _;
+///
+/// let cause = std::io::Error::from_raw_os_error(13);
+/// let error = ipcio::Error::system(&cause, "open the log");
+/// assert_eq!(error.code().as_str(), "EACCES");
+/// assert!(error.source().is_some_and(|source| source.is::<std::io::Error>()));
+/// ```
+#[derive(Clone, Debug)]
 pub struct Error {
     code: Code,
     message: String,
     remote: Option<Box<Remote>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
+
+impl PartialEq for Error {
+    fn eq(&self, other: &Error) -> bool {
+        (self.code, &self.message, &self.remote) == (other.code, &other.message, &other.remote)
+    }
+}
+
+impl Eq for Error {}
 
 /// What the handler on the other side failed with.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Remote {
     /// The kind of error, such as JavaScript's `TypeError`.
     pub name: String,
@@ -92,13 +116,18 @@ pub struct Remote {
 impl Error {
     /// An error of this code that says `message`.
     pub fn new(code: Code, message: impl Into<String>) -> Error {
-        Error { code, message: message.into(), remote: None }
+        Error { code, message: message.into(), remote: None, source: None }
     }
 
     /// An error of the operating system while doing `what`, a phrase such as `listen on /tmp/x`.
     pub fn system(error: &std::io::Error, what: &str) -> Error {
         let (code, advice) = system_error(error);
-        Error::new(Code::System(code), format!("Could not {what}: {error}; {advice}."))
+        Error::new(Code::System(code), format!("Could not {what}: {error}; {advice}.")).caused_by(copy(error))
+    }
+
+    /// The same error with a source.
+    pub(crate) fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error { source: Some(Arc::new(source)), ..self }
     }
 
     /// The reason.
@@ -138,7 +167,7 @@ impl Error {
         let remote = (failure.remote || ours.is_none())
             .then(|| Box::new(Remote { name: failure.name.unwrap_or_else(|| "Error".to_owned()), code }));
         let message = failure.message.unwrap_or_default();
-        Error { code: ours.unwrap_or(Code::HandlerThrew), message, remote }
+        Error { code: ours.unwrap_or(Code::HandlerThrew), message, remote, source: None }
     }
 
     /// The payload of a failure frame that carries this error.
@@ -153,7 +182,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 /// What a failure frame says: the parts of an error that cross to the other side.
 #[derive(serde::Serialize)]
@@ -222,6 +255,11 @@ fn system_error(error: &std::io::Error) -> (&'static str, &'static str) {
     (code, advice)
 }
 
+/// The same error again: [`std::io::Error`] can't be cloned.
+fn copy(error: &std::io::Error) -> std::io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error)
+}
+
 /// No client of this name is connected.
 pub(crate) fn no_such_client(name: &str) -> Error {
     Error::new(
@@ -241,19 +279,13 @@ pub(crate) fn no_such_command(command: &str) -> Error {
 /// A client can't be connected to the socket at `path`.
 pub(crate) fn not_connected(error: &std::io::Error, path: &str) -> Error {
     let (code, _) = system_error(error);
-    match code {
-        "ENOENT" => {
-            Error::new(Code::System(code), format!("No server listens at {path}; start the server of this domain."))
-        }
-        "ECONNREFUSED" => {
-            Error::new(Code::System(code), format!("The server that listened at {path} has ended; start it again."))
-        }
-        "EAGAIN" => Error::new(
-            Code::System(code),
-            format!("Too many connections already wait for the server at {path}; check what keeps it busy."),
-        ),
-        _ => Error::system(error, &format!("connect to {path}")),
-    }
+    let message = match code {
+        "ENOENT" => format!("No server listens at {path}; start the server of this domain."),
+        "ECONNREFUSED" => format!("The server that listened at {path} has ended; start it again."),
+        "EAGAIN" => format!("Too many connections already wait for the server at {path}; check what keeps it busy."),
+        _ => return Error::system(error, &format!("connect to {path}")),
+    };
+    Error::new(Code::System(code), message).caused_by(copy(error))
 }
 
 /// Whether it would be in vain to wait for a server because of such an error.
@@ -336,6 +368,17 @@ mod tests {
         }
         let error = Error::system(&std::io::ErrorKind::Unsupported.into(), "test");
         assert_eq!(error.code(), Code::System("ENOTSUP"));
+    }
+
+    #[test]
+    fn an_error_names_its_source() {
+        use std::error::Error as _;
+        let cause = std::io::Error::from(rustix::io::Errno::NOENT);
+        for error in [Error::system(&cause, "test"), not_connected(&cause, "/tmp/x")] {
+            let source = error.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
+            assert_eq!(source.raw_os_error(), cause.raw_os_error());
+        }
+        assert!(no_such_client("bob").source().is_none());
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Data {
                 Code::InvalidArgument,
                 format!("The data does not have the expected form: {error}; send what the receiver expects."),
             )
+            .caused_by(error)
         })
     }
 
@@ -100,6 +101,7 @@ impl<T: Serialize + ?Sized> sealed::Content for T {
                 Code::InvalidArgument,
                 format!("The data can't be written as JSON: {error}; send values that JSON supports."),
             )
+            .caused_by(error)
         })?;
         Ok(Data(Form::Json(text)))
     }
