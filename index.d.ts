@@ -41,8 +41,8 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
   /**
    * @param options - See {@link ServerOptions}.
    * @param handlers - As for {@link Server.addHandlers}.
-   * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that is not what it has to
-   * be, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Server.addHandlers} throws.
+   * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that has the wrong type or an
+   * invalid value, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Server.addHandlers} throws.
    */
   constructor(options?: ServerOptions | null, handlers?: ServerHandlers<Commands> | null)
 
@@ -83,7 +83,7 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
    * @param handlers - Functions, by the command that each of them handles.
    * @returns The server.
    * @throws An {@link IpcError}, and adds none of them: `ERR_IPC_INVALID_ARGUMENT` for no object or a
-   * value that is no function; `ERR_IPC_RESTRICTED_COMMAND` for a name that is ipcio's own (handshake,
+   * value that is not a function; `ERR_IPC_RESTRICTED_COMMAND` for a name that is ipcio's own (handshake,
    * discover, broadcast, emit, deliver, error); `ERR_IPC_HANDLER_EXISTS`.
    * @example
    * ```js
@@ -173,8 +173,8 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   /**
    * @param options - See {@link ClientOptions}.
    * @param handlers - As for {@link Client.addHandlers}.
-   * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that is not what it has to
-   * be, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Client.addHandlers} throws.
+   * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that has the wrong type or an
+   * invalid value, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Client.addHandlers} throws.
    */
   constructor(options?: ClientOptions | null, handlers?: ClientHandlers<Commands> | null)
 
@@ -223,7 +223,7 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * it takes; so it does whenever the connection is lost. The event `waiting` says why.
    *
    * @returns A promise that resolves when the connection is up. It rejects with an {@link IpcError}:
-   * `ERR_IPC_NAME_TAKEN`, `ERR_IPC_NOT_TRUSTED`, `EACCES` and others of the system's where it would wait in vain, or
+   * `ERR_IPC_NAME_TAKEN`, `ERR_IPC_NOT_TRUSTED`, `EACCES` and others of the system's where waiting would not help, or
    * `ERR_IPC_CLOSED` where `close()` was called meanwhile. After any of these, `connect()` may be called again.
    * @throws An {@link IpcError}, at once: `ERR_IPC_ALREADY_STARTED`.
    * @example
@@ -243,7 +243,7 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * the message is written). Until then it is kept and, after a lost connection, sent again. It
    * rejects with an {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT`, `ERR_IPC_RESTRICTED_COMMAND`,
    * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`, `ERR_IPC_QUEUE_FULL`, `ERR_IPC_CLOSED`. The last one is no
-   * unhandled rejection where nobody waits for the promise.
+   * unhandled rejection if the program does not await the promise.
    * @example
    * ```js
    * await client.send('log', { level: 'info', text: 'up and running' })

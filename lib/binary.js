@@ -44,7 +44,7 @@ function isCheckout() {
   return exists('.git') && isWhole()
 }
 
-/** False where these files have become part of a bundle: the package's root is somebody else's folder then. */
+/** False if these files are part of a bundle: the package's root is then another program's folder. */
 function isWhole() {
   return exists('scripts/build.js')
 }

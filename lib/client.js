@@ -61,12 +61,12 @@ class Client extends Instance {
     this.#closed = false
     return new Promise((resolve, reject) => {
       this.#connecting = { resolve, reject }
-      this.#core.plan()
+      this.#core.schedule()
     })
   }
 
   send(command, data, delivery) {
-    // A delivery's id is said on protocol 1 alone; nobody waits for its answer.
+    // Only protocol 1 transmits the id of a delivery; the message itself has no answer.
     return this.#push(SEND, delivery ?? '', command, data)
   }
 
@@ -104,7 +104,7 @@ class Client extends Instance {
       this.#core.outgoing.flush()
       this.#native.close()
       this.#core.drain()
-      this.#abandon(closedError())
+      this.#end(closedError())
       return Promise.resolve()
     }
     return this.#core.close()
@@ -157,13 +157,13 @@ class Client extends Instance {
     // Behind what may call functions of the user's, which may send.
     const route = this.#route
     if (command !== route.command || name !== route.name || kind !== route.kind) {
-      this.#turnTo(kind, name, command)
+      this.#changeRoute(kind, name, command)
     }
     this.#core.outgoing.send(payload, bytes, request, limit)
   }
 
   /** Where messages go from now on. */
-  #turnTo(kind, name, command) {
+  #changeRoute(kind, name, command) {
     checkCommand(command)
     if (typeof name !== 'string') {
       throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
@@ -209,11 +209,11 @@ class Client extends Instance {
         this.#core.announce('drain')
         break
       case REFUSED:
-        this.#abandon(ipcError(values[0], values[1]))
+        this.#end(ipcError(values[0], values[1]))
         break
       case CLOSED:
         this.#disconnected()
-        this.#abandon(closedError())
+        this.#end(closedError())
         break
       default:
         throw inconsistent(`clients do not know the kind ${kind} of events`)
@@ -228,7 +228,7 @@ class Client extends Instance {
   }
 
   /** Nothing that has not been settled ever will be. */
-  #abandon(error) {
+  #end(error) {
     this.#core.outgoing.discard()
     this.#peer.uuid = null
     this.#connecting?.reject(error)

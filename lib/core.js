@@ -23,7 +23,7 @@ const ANSWER_HEADER = eventLengths[ANSWER]
 /** What counts as the session where a client has a single one: its server's. */
 const SERVER = 0
 
-/** Stands for a text that is no JSON. */
+/** The data of a text that is not JSON. */
 const INVALID = Symbol('invalid')
 
 /** What a delivery fails with where the question or the answer is one. */
@@ -44,7 +44,7 @@ class Core {
   #owner
   #listener = null
   #handlers = []
-  #planned = false
+  #isScheduled = false
   #verbose
   /** The promise of a close that is under way, and what resolves it. */
   #closing = null
@@ -56,7 +56,7 @@ class Core {
     this.native = instance
     this.id = instance.id
     /** What goes to the native side. */
-    this.outgoing = new Outgoing(this.id, () => this.plan())
+    this.outgoing = new Outgoing(this.id, () => this.schedule())
   }
 
   /**
@@ -80,7 +80,7 @@ class Core {
   get onEvents() {
     return (text, attachments) => {
       if (text === undefined) afterOthers(() => native.resume(this.id))
-      else this.#dispatch(JSON.parse(text), attachments)
+      else this.#handle(JSON.parse(text), attachments)
     }
   }
 
@@ -104,7 +104,7 @@ class Core {
     this.#closing = { promise, resolve }
     this.outgoing.flush()
     this.native.close()
-    this.plan()
+    this.schedule()
     return promise
   }
 
@@ -119,7 +119,7 @@ class Core {
   disconnect(session) {
     this.outgoing.flush()
     this.native.disconnect(session)
-    this.plan()
+    this.schedule()
   }
 
   addHandlers(collection) {
@@ -139,19 +139,19 @@ class Core {
   }
 
   /** What was queued is written at the end of this tick, together. */
-  plan() {
+  schedule() {
     if (isEnding()) {
       this.write()
       return
     }
-    if (this.#planned) return
-    this.#planned = true
-    later(runTurn, this)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    later(runDispatch, this)
   }
 
   /** Writes what was queued, and takes the events that it led to. */
-  turn() {
-    this.#planned = false
+  dispatch() {
+    this.#isScheduled = false
     this.outgoing.end()
     native.dispatch(this.id)
   }
@@ -183,7 +183,7 @@ class Core {
     else later(emitError, this.#owner, error)
   }
 
-  #dispatch(batch, attachments) {
+  #handle(batch, attachments) {
     let at = 0
     while (at < batch.length) {
       const kind = batch[at]
@@ -270,7 +270,7 @@ class Core {
       return JSON.parse(attachment)
     } catch {
       this.native.distrust(session)
-      this.plan()
+      this.schedule()
       return INVALID
     }
   }
@@ -305,10 +305,10 @@ class Core {
     }
   }
 
-  /** A handler failed: whoever waits for its answer learns of it, otherwise the owner's listeners do. */
+  /** A handler failed: the sender of a delivery gets the error, for other messages the listeners of `error` do. */
   #failed(session, request, error) {
     if (request === 0) {
-      // Not now: without a listener it is uncaught, and the other events of this batch have to be dealt with.
+      // Later: without a listener the error is uncaught, and the other events of this batch must still be handled.
       later(emitError, this.#owner, error)
       return
     }
@@ -342,8 +342,8 @@ function checkCommand(command) {
   }
 }
 
-function runTurn(core) {
-  core.turn()
+function runDispatch(core) {
+  core.dispatch()
 }
 
 function emitError(owner, error) {

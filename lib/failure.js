@@ -2,7 +2,7 @@
 
 /**
  * What crosses of an error that a handler threw, and the error that the asker gets of it. A handler may throw anything,
- * so everything that is read of it may throw in turn, and costs nothing but that part.
+ * so reading any part of it may throw as well. Then only that part is lost.
  */
 
 const { types } = require('node:util')
@@ -73,7 +73,7 @@ function describeError(error, depth) {
   return described
 }
 
-/** What came in is checked as well: whoever sent it may be something else than ipcio. */
+/** The failure is checked as well: its sender may be another program than ipcio. */
 function errorOf(failure) {
   const { name, message, code, cause, errors } = failure ?? {}
   const options = typeof cause === 'object' && cause !== null ? { cause: errorOf(cause) } : undefined

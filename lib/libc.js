@@ -23,7 +23,7 @@ function usesMusl() {
 
 /**
  * The dynamic loader that an executable names, or null where it can't be read or names none. The program headers say
- * where in the file the name stands: anywhere, where a tool has changed it.
+ * where in the file the name is: it can be anywhere if a tool has changed the file.
  */
 function interpreterOf(file) {
   let descriptor

@@ -13,7 +13,7 @@ const MESSAGES = -1
  */
 class Outgoing {
   #id
-  #plan
+  #schedule
   /** How long a text may be that is gathered; 0 until something in this tick crossed alone. */
   #gathers = 0
   #texts = ''
@@ -22,10 +22,10 @@ class Outgoing {
   #session = MESSAGES
   #first = 0
 
-  /** `plan()` sees to it that `end` is called at the end of this tick. */
-  constructor(id, plan) {
+  /** `schedule()` sees to it that `end` is called at the end of this tick. */
+  constructor(id, schedule) {
     this.#id = id
-    this.#plan = plan
+    this.#schedule = schedule
   }
 
   /**
@@ -90,7 +90,7 @@ class Outgoing {
     if (result === undefined) return
     if (typeof result === 'string') throw errorFrom(result)
     this.#gathers = result
-    this.#plan()
+    this.#schedule()
   }
 }
 

@@ -8,7 +8,7 @@ class PromiseQueue {
   #promises = []
   #head = 0
 
-  /** A promise that is settled in its turn. */
+  /** A promise that is settled after those before it. */
   next() {
     const promise = new Promise(resolve => {
       this.#entries.push(resolve)
@@ -29,7 +29,7 @@ class PromiseQueue {
     this.#compact()
   }
 
-  /** Rejects all that are left. Nobody has to look at that: who sends and forgets may close. */
+  /** Rejects all that are left. They are not unhandled: a program may close without awaiting what it has sent. */
   rejectAll(error) {
     while (this.#head < this.#entries.length) {
       quiet(this.#promises[this.#head])
@@ -57,7 +57,7 @@ class PromiseQueue {
   }
 }
 
-/** A promise whose rejection is no unhandled one, whether or not somebody waits for it. */
+/** A promise whose rejection is never an unhandled one. */
 function quiet(promise) {
   promise.catch(() => {})
   return promise

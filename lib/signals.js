@@ -26,9 +26,9 @@ function watchSignal(signal, onAbort) {
     watch = new Watch(signal)
     watched.set(signal, watch)
   }
-  watch.calls.add(onAbort)
+  watch.callbacks.add(onAbort)
   return () => {
-    if (watch.calls.delete(onAbort) && watch.calls.size === 0) watch.end()
+    if (watch.callbacks.delete(onAbort) && watch.callbacks.size === 0) watch.end()
   }
 }
 
@@ -43,7 +43,7 @@ function abortReason(signal) {
 module.exports = { abortReason, checkSignal, watchSignal }
 
 class Watch {
-  calls = new Set()
+  callbacks = new Set()
   #signal
 
   constructor(signal) {
@@ -57,9 +57,9 @@ class Watch {
   }
 
   #onAbort = () => {
-    const calls = [...this.calls]
-    this.calls.clear()
+    const callbacks = [...this.callbacks]
+    this.callbacks.clear()
     this.end()
-    for (const call of calls) call()
+    for (const callback of callbacks) callback()
   }
 }

@@ -8,7 +8,7 @@ const { later } = require('./tick.js')
 
 /**
  * The other side of a connection, as `container.socket` gives it: as much of a `net.Socket` as programs for
- * 0.6.2 use. It stands for the client through all its connections.
+ * 0.6.2 use. It stays the same through all connections of the client.
  *
  * `link` does the work: `write(command, data, delivery)`, `isWritable()`, `isBlocked()` and `disconnect()`.
  */
@@ -72,7 +72,7 @@ class Socket extends EventEmitter {
     try {
       for (const { command, data, delivery } of messages) this.#link.write(command, data, delivery)
     } catch (error) {
-      // That a client leaves is no mistake of whoever writes to it.
+      // A client may leave at any time; that is not a mistake of the program that writes to it.
       if (typeof callback !== 'function' && error.code !== 'ERR_IPC_CLIENT_LEFT') throw error
       failure = error
     }

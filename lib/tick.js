@@ -23,7 +23,7 @@ function later(callback, argument, other) {
   else then.call(resolved, () => callback(argument, other))
 }
 
-/** Calls `callback` once everything else of the event loop has had its turn. */
+/** Calls `callback` after the other work of the event loop that is due now. */
 function afterOthers(callback) {
   if (late) setImmediate(callback)
   else later(callback)

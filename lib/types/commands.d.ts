@@ -1,5 +1,5 @@
 /**
- * The commands of a domain, for who wants the compiler to know them: each command's name, the data
+ * The commands of a domain, for programs that declare them to the compiler: each command's name, the data
  * that goes with it and the answer that a delivery of it gets, written as a function.
  *
  * Everything travels as JSON, so write the types as they arrive: a `Date` is sent as a `string`.

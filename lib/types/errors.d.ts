@@ -43,9 +43,9 @@ export type ErrorCode =
   | 'ERR_IPC_HANDLER_EXISTS'
   /** A handler on the other side threw something without a code. */
   | 'ERR_IPC_HANDLER_THREW'
-  /** An argument or an option is not what it has to be. */
+  /** An argument or an option has the wrong type or an invalid value. */
   | 'ERR_IPC_INVALID_ARGUMENT'
-  /** A large answer is no JSON: something else than ipcio runs on the other side. */
+  /** A large answer is not JSON: the program on the other side is not ipcio. */
   | 'ERR_IPC_INVALID_JSON'
   /** The message is larger than `maxMessageSize`. */
   | 'ERR_IPC_MESSAGE_TOO_LARGE'
@@ -59,9 +59,9 @@ export type ErrorCode =
   | 'ERR_IPC_NO_SUCH_CLIENT'
   /** The target of a delivery has no handler for the command. */
   | 'ERR_IPC_NO_SUCH_COMMAND'
-  /** A file that is no socket lies where the server's socket should be. */
+  /** The path of the server's socket is taken by a file that is not a socket. */
   | 'ERR_IPC_NOT_A_SOCKET'
-  /** The data can't be written as JSON; `cause` says why. */
+  /** The data cannot be written as JSON; `cause` tells why. */
   | 'ERR_IPC_NOT_SERIALIZABLE'
   /** The server runs as a user that this client was not told to trust. */
   | 'ERR_IPC_NOT_TRUSTED'

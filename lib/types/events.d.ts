@@ -8,17 +8,17 @@ export interface ServerEvents {
   disconnection: [client: ClientIdentity]
   /**
    * Messages were given up: the client did not return within `resumeTimeout`, or had to make room (`awayLimit`,
-   * `maxClients`); it did not read while `slowConsumerLimit` bytes piled up, or takes no messages as large as these.
+   * `maxClients`); it did not read while `slowConsumerLimit` bytes waited for it, or does not accept messages of this size.
    */
   dropped: [loss: DroppedMessages]
   /** The file of its socket was removed, as cleaners of `/tmp` do, and has been made anew at `path`. */
   relistened: [path: string]
   /**
-   * Something else lies in the place of its socket, at `path`: that of a server of ipcio 0.6.2, which takes it away. Its
-   * clients stay, and no others come. Once the path is free again it listens there, and emits `relistened`.
+   * Another file has taken the path of its socket, such as the socket of a server of ipcio 0.6.2. Its clients stay
+   * connected, and new ones cannot connect. Once the path is free, it listens there again and emits `relistened`.
    */
   displaced: [path: string]
-  /** A handler threw where nobody waits for its answer. Without a listener it is an uncaught exception. */
+  /** A handler threw, and its message was not a delivery. Without a listener it is an uncaught exception. */
   error: [error: Error]
 }
 
@@ -29,13 +29,13 @@ export interface ClientEvents {
   /** The connection is gone. Unless the client was closed, it is looking for the server again. */
   disconnect: []
   /**
-   * There is no connection, for this reason; it goes on trying. Emitted when a wait begins and when the reason changes, not
+   * The client has no connection, for this reason, and keeps trying. Emitted when it begins to wait and when the reason changes, not
    * for each attempt.
    */
   waiting: [wait: Wait]
   /** Messages were refused with `ERR_IPC_QUEUE_FULL`, and there is room again: at most half of `queueLimit` is left. */
   drain: []
-  /** A handler threw where nobody waits for its answer. Without a listener it is an uncaught exception. */
+  /** A handler threw, and its message was not a delivery. Without a listener it is an uncaught exception. */
   error: [error: Error]
 }
 
@@ -54,7 +54,7 @@ export interface Wait {
 export interface SocketEvents {
   /** The connection behind it has ended. */
   close: []
-  /** What was written has left, and more may be. */
+  /** What was written has been sent, and more may be written. */
   drain: []
 }
 

@@ -37,9 +37,9 @@ export interface Container<Data = any> {
   client_name: string
   /** On a server the sender's id, on a client its own: 32 hex digits. */
   uuid: string
-  /** The name of who sent it; an empty string where the server did. */
+  /** The name of the sender; an empty string if the server sent it. */
   from: string
-  /** Whether this may be the second time: its first delivery was never acknowledged. */
+  /** Whether the message may have been handled before: it was sent again because it was not acknowledged. */
   redelivered: boolean
   /** The connection that it came through. */
   socket: Socket
@@ -59,7 +59,7 @@ export interface ClientContainer<Data = any> extends Container<Data> {
 }
 
 /**
- * Whoever is behind a handler's call, to be written to directly: on a server the client, through all of
+ * The sender of a handler's message, to be written to directly: on a server the client, through all of
  * its connections, on a client the server.
  */
 export interface Socket extends Listenable<SocketEvents> {
@@ -74,7 +74,7 @@ export interface Socket extends Listenable<SocketEvents> {
    *
    * @param command - Its name.
    * @param data - What goes with it.
-   * @param callback - Called once it is on its way, or with the error that kept it from being.
+   * @param callback - Called once the message is on its way, or with the error that prevented that.
    * @returns Whether more may be written now; if not, `drain` tells when.
    * @throws Where there is no callback, an `IpcError`: `ERR_IPC_INVALID_ARGUMENT`,
    * `ERR_IPC_RESTRICTED_COMMAND`, `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`.

@@ -10,7 +10,7 @@ export interface CommonOptions {
   /** Accepted for the sake of programs written for 0.6.2: text arrives intact whatever is given. Default: `'utf8'`. */
   encoding?: Encoding
   /**
-   * Who does the reading and writing: `'loop'`, the event loop of Node.js itself, or `'thread'`, a
+   * What reads and writes: `'loop'`, the event loop of Node.js itself, or `'thread'`, a
    * thread beside it. See docs/drivers.md. Default: the environment's `IPCIO_DRIVER`, else `'loop'`
    * on Node.js and `'thread'` on Bun, Deno and Electron.
    */
@@ -42,7 +42,7 @@ export interface ServerOptions extends CommonOptions {
    * longest first. Where all are connected, others have to wait. Default: `65536`.
    */
   maxClients?: number
-  /** How long a connection may take to say who it is, in milliseconds. Default: `10000`. */
+  /** How long a new connection may take to complete the handshake, in milliseconds. Default: `10000`. */
   handshakeTimeout?: number
   /**
    * How much may wait to be written to one client that does not read, in bytes, before it is dropped. What was written
@@ -66,7 +66,7 @@ export interface ServerOptions extends CommonOptions {
   /**
    * How much may be kept for all clients together that are away, in bytes: messages, of which a broadcast counts once,
    * names and ids. Beyond it, the client for which the most has waited for the longest time is given up, with the event
-   * `dropped`. `0` keeps nothing: whoever loses its connection begins anew. Default: `536870912` (512 MiB).
+   * `dropped`. With `0`, nothing is kept: a client that loses its connection starts a new session. Default: `536870912` (512 MiB).
    */
   awayLimit?: number
   /**
