@@ -101,8 +101,8 @@ impl Relay {
     /// Writes everything, and says how much that was.
     fn write(&mut self) -> usize {
         let mut written = 0;
-        self.server.settle(self.now, &mut ignore);
-        while let Some(connection) = self.server.next_dirty() {
+        self.server.prepare(self.now, &mut ignore);
+        while let Some(connection) = self.server.next_write() {
             loop {
                 let count = black_box(self.server.unwritten(connection)).len();
                 if count == 0 {

@@ -31,8 +31,8 @@ pub mod io {
 }
 
 /// Sequence numbers and acknowledgements of one session, the same on both sides.
-pub mod link {
-    pub use crate::link::*;
+pub mod sequence {
+    pub use crate::sequence::*;
 }
 
 /// What a state machine takes and gives: connections, actions, events.

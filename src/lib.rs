@@ -28,7 +28,7 @@
 //! - `client`, `server`: what a client and a server *do*, as state machines.
 //! - `machine`: what a state machine takes and gives: connections, actions, events.
 //! - `transport`: what a session is connected by: one connection, or the two of protocol 1.
-//! - `link`: sequence numbers and acknowledgements of one session, the same on both sides.
+//! - `sequence`: sequence numbers and acknowledgements of one session, the same on both sides.
 //! - `commands`, `domain`, `settings`, `trust`, `backoff`, `error`: the nouns that both sides share.
 //!
 //! Around it:
@@ -45,11 +45,11 @@ mod domain;
 pub mod driver;
 mod error;
 mod io;
-mod link;
+mod log;
 mod machine;
-mod narration;
 mod protocol;
 mod runtime;
+mod sequence;
 mod server;
 mod settings;
 mod transport;

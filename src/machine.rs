@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::error::Error;
-use crate::link::Receipt;
-use crate::protocol::frame::{Flags, Frame, Memory};
+use crate::protocol::frame::{Allocation, Flags, Frame};
+use crate::sequence::Receipt;
 
 /// A connection, named by the machine; never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Somebody who has no number here, since the process is in another user namespace. No user has this one.
+    /// A user without a number here, since the process is in another user namespace. No user has this one.
     pub const UNKNOWN: Credentials = Credentials { uid: u32::MAX };
 }
 
@@ -74,11 +74,11 @@ pub enum Action {
 pub enum Payload<'a> {
     /// JSON text in UTF-8, checked to be one value.
     Json(&'a [u8]),
-    /// A large text in UTF-8 that should be JSON and was not checked to be, and its [`Memory`]. Only for those who asked
+    /// A large text in UTF-8 that should be JSON and was not checked to be, and its [`Allocation`]. Only for those who asked
     /// for it by an option `parses_texts`.
-    Text(&'a [u8], Memory<'a>),
-    /// Raw bytes, and their [`Memory`].
-    Bytes(&'a [u8], Memory<'a>),
+    Text(&'a [u8], Allocation<'a>),
+    /// Raw bytes, and their [`Allocation`].
+    Bytes(&'a [u8], Allocation<'a>),
 }
 
 impl<'a> Payload<'a> {
@@ -115,7 +115,7 @@ impl<'a> Payload<'a> {
 pub struct Incoming<'a> {
     /// On the server, whose session it came on.
     pub session: SessionId,
-    /// The name of whoever sent it; empty for the server.
+    /// The name of the sender; empty for the server.
     pub from: &'a str,
     /// Which handler.
     pub command: CommandId,
@@ -132,7 +132,7 @@ pub struct Incoming<'a> {
 /// What a machine tells the application.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A handler has to be called.
+    /// A handler is to be called.
     Message(Incoming<'a>),
     /// A delivery is answered.
     Answer {
@@ -214,7 +214,7 @@ pub enum Event<'a> {
     },
     /// The file of the server's socket was removed, and has been made anew.
     Relistened,
-    /// Something else lies in the place of the server's socket. Those who are connected stay, nobody else comes.
+    /// Something else lies in the place of the server's socket. The connected clients stay, no other one can connect.
     Displaced,
     /// Closing is complete.
     Closed,
@@ -240,7 +240,7 @@ pub trait Machine {
     /// A connection that was to be made is there.
     fn opened(&mut self, connection: ConnectionId, peer: Credentials, now: Instant, events: &mut dyn Events);
 
-    /// Somebody has connected to a listener. `None`: it is to be closed at once.
+    /// A peer has connected to a listener. `None`: it is to be closed at once.
     fn accepted(
         &mut self,
         listener: ListenerId,
@@ -284,11 +284,11 @@ pub trait Machine {
     fn lost(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events);
 
     /// Deals with what calls of the application have led to. To be called before anything is written.
-    fn settle(&mut self, now: Instant, events: &mut dyn Events);
+    fn prepare(&mut self, now: Instant, events: &mut dyn Events);
 
     /// The next connection that has something to write. Its bytes are to be written before this is asked
     /// again: an acknowledgement of what was passed on comes after what was passed on.
-    fn next_dirty(&mut self) -> Option<ConnectionId>;
+    fn next_write(&mut self) -> Option<ConnectionId>;
 
     /// What to write there; empty if nothing.
     fn unwritten(&self, connection: ConnectionId) -> &[u8];
@@ -299,7 +299,7 @@ pub trait Machine {
     /// The application's handler has been called for this and all earlier messages of the session.
     fn handled(&mut self, session: SessionId, receipt: Receipt, now: Instant);
 
-    /// When [`Machine::elapsed`] has to be called.
+    /// When [`Machine::elapsed`] is to be called.
     fn deadline(&self) -> Option<Instant>;
 
     /// The deadline has passed.

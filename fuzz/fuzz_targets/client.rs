@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ipcio::driver::client::{Client, Outgoing, SERVER};
-use ipcio::driver::link::Receipt;
 use ipcio::driver::machine::{Action, ConnectionId, Event, Events, Machine, Payload};
 use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::sequence::Receipt;
 use ipcio_fuzz::{COMMANDS, Input, NAMES, Place, client_options, frame, payload, peer, welcome};
 use libfuzzer_sys::fuzz_target;
 
@@ -194,7 +194,7 @@ impl Driven {
         match input.below(16) {
             0..=7 => self.client.look_again(),
             8 | 9 => self.client.disconnect(now, &mut self.known),
-            10 => self.client.distrust(now, &mut self.known),
+            10 => self.client.reject_payload(now, &mut self.known),
             11 => self.client.close(now, &mut self.known),
             _ => {
                 let was_started = self.client.is_started();
@@ -237,12 +237,12 @@ impl Driven {
         for _ in 0..3 {
             self.now += Duration::from_secs(3600);
             self.client.elapsed(self.now, &mut self.known);
-            self.client.settle(self.now, &mut self.known);
+            self.client.prepare(self.now, &mut self.known);
             self.carry_out();
         }
         assert!(self.known.closed || !was_started, "it does not close");
         assert!(self.connections.is_empty() && self.pending.is_empty(), "connections are left");
-        assert_eq!((self.client.deadline(), self.client.next_dirty()), (None, None), "something is left to do");
+        assert_eq!((self.client.deadline(), self.client.next_write()), (None, None), "something is left to do");
         assert_eq!(self.client.outstanding(), [], "something is kept");
     }
 }

@@ -82,8 +82,8 @@ fn client(bytes: &[u8], pattern: u8) {
 }
 
 fn write_all(machine: &mut dyn Machine, now: Instant, events: &mut dyn ipcio::driver::machine::Events) {
-    machine.settle(now, events);
-    while let Some(connection) = machine.next_dirty() {
+    machine.prepare(now, events);
+    while let Some(connection) = machine.next_write() {
         while !machine.unwritten(connection).is_empty() {
             let count = machine.unwritten(connection).len();
             machine.written(connection, count, now, events);

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use ipcio::driver::link::Receipt;
 use ipcio::driver::machine::{Action, ConnectionId, Event, Events, ListenerId, Machine, Payload, SessionId};
+use ipcio::driver::sequence::Receipt;
 use ipcio::driver::server::{Options, Server};
 use ipcio_fuzz::{COMMANDS, Input, NAMES, Place, frame, hello, payload, peer, server_options};
 use libfuzzer_sys::fuzz_target;
@@ -199,7 +199,7 @@ impl Driven {
         let (session, now) = (sessions[input.below(sessions.len())], self.now);
         match input.below(4) {
             0 => self.server.disconnect(session, now, &mut self.known),
-            1 => self.server.distrust(session, now, &mut self.known),
+            1 => self.server.reject_payload(session, now, &mut self.known),
             2 => drop(self.server.send(session, COMMANDS[0], Payload::Json(b"1"), Some("delivery"))),
             _ => drop(self.server.is_blocked(session)),
         }
@@ -226,14 +226,14 @@ impl Driven {
         for _ in 0..3 {
             self.now += Duration::from_secs(3600);
             self.server.elapsed(self.now, &mut self.known);
-            self.server.settle(self.now, &mut self.known);
+            self.server.prepare(self.now, &mut self.known);
             self.carry_out();
         }
         assert!(self.known.closed, "it does not close");
         assert!(self.known.sessions.is_empty(), "sessions are left: {:?}", self.known.sessions);
         assert!(self.connections.is_empty(), "connections are left: {:?}", self.connections);
         assert!(self.listeners.is_empty(), "private sockets are left: {:?}", self.listeners);
-        assert_eq!((self.server.deadline(), self.server.next_dirty()), (None, None), "something is left to do");
+        assert_eq!((self.server.deadline(), self.server.next_write()), (None, None), "something is left to do");
         assert_eq!(self.server.outstanding(), [], "something is kept");
     }
 }

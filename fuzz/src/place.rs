@@ -46,11 +46,11 @@ pub trait Place {
     /// Writes a little, as sockets that are full at times take it.
     fn write(&mut self, input: &mut Input<'_>) {
         let (machine, now, events) = self.parts();
-        machine.settle(now, events);
+        machine.prepare(now, events);
         for _ in 0..1 + input.below(8) {
             self.carry_out();
             let (machine, now, events) = self.parts();
-            let Some(connection) = machine.next_dirty() else { return };
+            let Some(connection) = machine.next_write() else { return };
             let count = machine.unwritten(connection).len();
             let count = if input.below(4) == 0 { count.min(1 + input.below(100)) } else { count };
             machine.written(connection, count, now, events);

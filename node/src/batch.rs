@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use crate::event_kind::{ATTACHED, EventKind, REDELIVERED};
 use ipcio::driver::client::SERVER;
-use ipcio::driver::link::Receipt;
 use ipcio::driver::machine::{CommandId, Incoming, Payload, SessionId};
-use ipcio::driver::protocol::frame::Memory;
+use ipcio::driver::protocol::frame::Allocation;
 use ipcio::driver::protocol::json;
+use ipcio::driver::sequence::Receipt;
 
 /// The room for the count of a run, which is filled from the right: JSON allows blanks in front of a number. A batch
 /// has no room for more events than that.
@@ -81,7 +81,7 @@ impl Attachment {
     }
 
     /// The end of `memory`, or a copy.
-    fn of(content: &[u8], memory: Memory<'_>, is_text: bool) -> Attachment {
+    fn of(content: &[u8], memory: Allocation<'_>, is_text: bool) -> Attachment {
         match memory {
             Some(memory) => Attachment { memory: Arc::clone(memory), start: memory.len() - content.len(), is_text },
             None => Attachment { memory: Arc::new(content.to_vec()), start: 0, is_text },

@@ -119,8 +119,8 @@ mod tests {
 
     use super::*;
     use crate::batch::Attachment;
-    use ipcio::driver::link::Receipt;
     use ipcio::driver::machine::{CommandId, Incoming, Payload, SessionId};
+    use ipcio::driver::sequence::Receipt;
 
     fn message(request: u64, payload: Payload<'_>) -> Event<'_> {
         Event::Message(Incoming {

@@ -87,7 +87,7 @@ impl NativeServer {
     /// A large text from this session is no JSON.
     #[napi]
     pub fn distrust(&self, session: u32) {
-        self.native.with((), |server, events| server.distrust(SessionId(session), Instant::now(), events));
+        self.native.with((), |server, events| server.reject_payload(SessionId(session), Instant::now(), events));
     }
 
     /// Whether a client is there.
@@ -182,7 +182,7 @@ impl NativeClient {
     /// A large text from the server is no JSON.
     #[napi]
     pub fn distrust(&self) {
-        self.native.with((), |client, events| client.distrust(Instant::now(), events));
+        self.native.with((), |client, events| client.reject_payload(Instant::now(), events));
     }
 }
 

@@ -79,7 +79,7 @@ impl Class for Client {
     }
 
     fn limits(&self) -> Limits {
-        Limits { verbose: self.verbose, message: self.limit(), queue: self.room() }
+        Limits { verbose: self.verbose, message: self.limit(), queue: self.queue_space() }
     }
 
     fn respond(&mut self, _: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {

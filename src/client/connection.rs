@@ -8,9 +8,8 @@ use super::retained::Retained;
 use super::state::{Handshake, State};
 use super::{Client, HANDSHAKE, PATIENCE};
 use crate::error::{self, Code, Error};
-use crate::link::Link;
+use crate::log::log;
 use crate::machine::{Action, ConnectionId, Event, Events, Payload};
-use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Frame, Kind};
 use crate::protocol::handshake::{self, Hello, Welcome};
@@ -19,6 +18,7 @@ use crate::protocol::text::Text;
 use crate::protocol::v1::channel::Channel;
 use crate::protocol::v1::message::Message;
 use crate::protocol::v1::{Side, Translation};
+use crate::sequence::Sequence;
 use crate::transport::Transport;
 
 impl Client {
@@ -35,7 +35,7 @@ impl Client {
             session: self.session.clone(),
             attempt: connection.0,
             server: self.server.clone(),
-            received: self.link.received(),
+            received: self.sequence.received(),
             limit: self.options.limit as u64,
         };
         let mut channel = Channel::new(handshake::MAX_HANDSHAKE);
@@ -101,7 +101,7 @@ impl Client {
             Some(welcome) if welcome.version >= 2 => {
                 self.limit = self.options.limit.min(usize::try_from(welcome.limit).unwrap_or(usize::MAX));
                 if welcome.resumed {
-                    self.link.resume(welcome.received)?;
+                    self.sequence.resume(welcome.received)?;
                 } else {
                     self.restart();
                     self.withdraw_too_large(events);
@@ -134,12 +134,12 @@ impl Client {
 
     /// Numbers everything anew for a server that knows nothing of this session.
     pub(super) fn restart(&mut self) {
-        self.link.restart();
-        self.link.outbox.put_back(self.retained.frames());
+        self.sequence.restart();
+        self.sequence.outbox.put_back(self.retained.frames());
         self.retained.clear();
         self.held.clear();
-        // Answers belong to deliveries of the server before; nobody waits for them now.
-        self.link.outbox.for_each_mut(|bytes| {
+        // Answers belong to deliveries of the previous server, which does not wait for them now.
+        self.sequence.outbox.for_each_mut(|bytes| {
             if matches!(frame::kind_of(bytes), Kind::Response | Kind::Failure) {
                 frame::turn_into(bytes, Kind::Void);
             }
@@ -150,7 +150,7 @@ impl Client {
     /// Notes anew where the frames of deliveries stand.
     fn find_deliveries(&mut self) {
         let deliveries = &mut self.deliveries;
-        self.link.outbox.each_place(|bytes, place| deliveries.found(bytes, place));
+        self.sequence.outbox.each_place(|bytes, place| deliveries.found(bytes, place));
     }
 
     pub(super) fn connected(&mut self, events: &mut dyn Events) {
@@ -160,7 +160,7 @@ impl Client {
         self.schedule.write();
         self.actions.push_back(Action::StopWatching);
         let uuid = self.uuid.as_deref().unwrap_or_default();
-        narrate!(self.verbose, "CLIENT CONNECT", self.options.name, "as {uuid}");
+        log!(self.verbose, "CLIENT CONNECT", self.options.name, "as {uuid}");
         events.event(Event::Connected { uuid });
     }
 
@@ -168,7 +168,7 @@ impl Client {
     pub(super) fn withdraw_too_large(&mut self, events: &mut dyn Events) {
         let limit = self.limit;
         let mut failed = Vec::new();
-        self.link.outbox.for_each_mut(|bytes| {
+        self.sequence.outbox.for_each_mut(|bytes| {
             let Ok(frame) = Frame::decode_trusted(bytes) else { return };
             if frame.payload.len() > limit {
                 failed.push((frame.id, frame.payload.len()));
@@ -185,7 +185,7 @@ impl Client {
         if failed.is_empty() {
             return;
         }
-        self.link.outbox.shrink_void();
+        self.sequence.outbox.shrink_void();
         self.find_deliveries();
         for (request, size) in failed.into_iter().filter(|&(request, _)| request != 0) {
             let failure = error::too_large(size, limit).to_json();
@@ -201,7 +201,7 @@ impl Client {
         now: Instant,
         events: &mut dyn Events,
     ) {
-        narrate!(self.verbose, "CLIENT ERROR", self.options.name, "the server sent {error}");
+        log!(self.verbose, "CLIENT ERROR", self.options.name, "the server sent {error}");
         self.actions.push_back(Action::Close(connection));
         let was_connected = self.is_connected();
         self.disconnected(connection, now, events);
@@ -216,7 +216,7 @@ impl Client {
         self.schedule.clear();
         self.wait(now);
         if was_connected {
-            narrate!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
+            log!(self.verbose, "CLIENT DISCONNECT", self.options.name, "will try again");
             events.event(Event::Disconnected);
         }
         if was_closing {
@@ -232,7 +232,7 @@ impl Client {
 
     /// The server will not have this client. Before the first connection that is final.
     pub(super) fn refuse(&mut self, connection: ConnectionId, error: Error, now: Instant, events: &mut dyn Events) {
-        narrate!(self.verbose, "CLIENT REFUSED", self.options.name, "{error}");
+        log!(self.verbose, "CLIENT REFUSED", self.options.name, "{error}");
         self.actions.push_back(Action::Close(connection));
         self.close_others(connection);
         if self.established {
@@ -255,7 +255,7 @@ impl Client {
 
     pub(super) fn close_if_done(&mut self, events: &mut dyn Events) {
         if matches!(self.state, State::Closing(..))
-            && self.link.outbox.is_empty()
+            && self.sequence.outbox.is_empty()
             && self.deliveries.is_empty()
             && self.asked == 0
         {
@@ -263,12 +263,12 @@ impl Client {
         }
     }
 
-    /// Says goodbye if there is somebody to say it to.
+    /// Says goodbye to the server, if it is connected.
     pub(super) fn stop(&mut self, events: &mut dyn Events) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Closing(transport, until) => {
-                self.link.report();
-                self.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
+                self.sequence.acknowledge();
+                self.sequence.outbox.push(&Frame::bare(Kind::Goodbye, 0));
                 self.state = State::Leaving(transport, until);
                 self.schedule.write();
                 self.leave_if_written(events);
@@ -283,8 +283,8 @@ impl Client {
     /// Ends the connection once the last bytes are written.
     pub(super) fn leave_if_written(&mut self, events: &mut dyn Events) {
         if let State::Leaving(transport, _) = &mut self.state {
-            transport.translate(&mut self.link.outbox);
-            if transport.is_written(&self.link.outbox) {
+            transport.translate(&mut self.sequence.outbox);
+            if transport.is_written(&self.sequence.outbox) {
                 self.actions.extend(transport.connections().map(Action::Close));
                 self.left(events);
             }
@@ -303,7 +303,7 @@ impl Client {
         self.actions.push_back(Action::StopWatching);
         self.reason = None;
         self.full = false;
-        self.link = Link::default();
+        self.sequence = Sequence::default();
         self.deliveries = Deliveries::default();
         self.held = Held::default();
         self.retained = Retained::default();

@@ -48,7 +48,7 @@ impl Deliveries {
         &self.limits
     }
 
-    /// Nobody waits for it any more. Where its frame was, if somebody did.
+    /// The application does not wait for it any more. Gives where its frame was, if it did wait.
     pub(super) fn end(&mut self, request: u64, retained: &mut Retained) -> Option<Place> {
         let place = self.waiting.remove(&request)?;
         self.limits.remove(request);

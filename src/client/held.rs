@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::retained::{Place, Retained};
 use crate::protocol::frame::{self, Flags, Kind};
 
-/// Marks a frame whose promise was settled before it was sent again. Nobody else has a use for this bit.
+/// Marks a frame whose promise was settled before it was sent again. No other frame of the queue uses this bit.
 pub(super) const SETTLED: Flags = Flags::OWN;
 
 /// By their sequence numbers, and where each is kept once it is acknowledged.

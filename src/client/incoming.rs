@@ -4,26 +4,26 @@ use std::time::Instant;
 
 use super::{Client, SERVER, State, deliveries, held};
 use crate::error;
-use crate::link::Link;
+use crate::log::{log, party};
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload};
-use crate::narration::{narrate, whom};
 use crate::protocol::ProtocolError;
 use crate::protocol::codec::Codec;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::v1::Socket;
+use crate::sequence::Sequence;
 
 impl Client {
     /// Tells the application what an acknowledgement settles.
     pub(super) fn settle_promises(
         &mut self,
-        acknowledge: impl FnOnce(&mut Link, &mut dyn FnMut(&[u8])) -> Result<(), ProtocolError>,
+        acknowledge: impl FnOnce(&mut Sequence, &mut dyn FnMut(&[u8])) -> Result<(), ProtocolError>,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
         let (deliveries, held, retained) = (&mut self.deliveries, &mut self.held, &mut self.retained);
         let limit = self.limit;
         let mut count = 0;
-        let mut sequence = self.link.outbox.acknowledged();
-        let result = acknowledge(&mut self.link, &mut |bytes| {
+        let mut sequence = self.sequence.outbox.acknowledged();
+        let result = acknowledge(&mut self.sequence, &mut |bytes| {
             let kind = frame::kind_of(bytes);
             sequence += 1;
             if !held.is_empty() {
@@ -55,23 +55,23 @@ impl Client {
         now: Instant,
         events: &mut dyn Events,
     ) -> Result<(), ProtocolError> {
-        self.link.count(frame.kind);
+        self.sequence.count(frame.kind);
         match frame.kind {
             Kind::Void | Kind::Padding | Kind::Cancel => {}
             Kind::Acknowledgement => {
                 let count = frame.id;
-                self.settle_promises(|link, each| link.outbox.acknowledge(count, each), events)?;
+                self.settle_promises(|sequence, each| sequence.outbox.acknowledge(count, each), events)?;
             }
             Kind::Emit | Kind::Broadcast | Kind::Request => self.message(frame, events),
             Kind::Response => self.answer(frame.id, Ok(Payload::of(frame)), events),
             Kind::Failure => self.answer(frame.id, Err(Payload::of(frame)), events),
             Kind::Held => self.hold(frame.id)?,
             Kind::Released => self.held.released(frame.id, &mut self.retained),
-            Kind::Goodbye => narrate!(self.verbose, "CLIENT GOODBYE", self.options.name, "the server closes"),
+            Kind::Goodbye => log!(self.verbose, "CLIENT GOODBYE", self.options.name, "the server closes"),
             Kind::Send | Kind::Discover => return Err(ProtocolError::Unexpected),
         }
         if frame.kind.is_sequenced() {
-            self.schedule.acknowledge(self.link.unreported(), now);
+            self.schedule.acknowledge(self.sequence.unacknowledged(), now);
         }
         self.close_if_done(events);
         Ok(())
@@ -83,7 +83,7 @@ impl Client {
         if let Some(count) = transport.acknowledged() {
             let result = self.frame(&Frame::bare(Kind::Acknowledgement, count), now, events);
             debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
-            if self.is_connected() && !self.link.outbox.is_written() {
+            if self.is_connected() && !self.sequence.outbox.is_written() {
                 self.schedule.write();
             }
         }
@@ -91,7 +91,7 @@ impl Client {
 
     /// The server is about to acknowledge a message that it could not hand over yet.
     fn hold(&mut self, sequence: u64) -> Result<(), ProtocolError> {
-        let outbox = &self.link.outbox;
+        let outbox = &self.sequence.outbox;
         // It can only be one that is not acknowledged yet.
         let is_open = sequence > outbox.acknowledged() && sequence - outbox.acknowledged() <= outbox.len();
         if !is_open {
@@ -105,7 +105,7 @@ impl Client {
     pub(super) fn message(&mut self, frame: &Frame<'_>, events: &mut dyn Events) {
         let request = (frame.kind == Kind::Request).then_some(frame.id);
         let Some(command) = self.commands.find(frame.command) else {
-            narrate!(self.verbose, "NO HANDLER", frame.command, "from {}", whom(frame.name));
+            log!(self.verbose, "NO HANDLER", frame.command, "from {}", party(frame.name));
             if let Some(request) = request {
                 let failure = error::no_such_command(frame.command).to_json();
                 self.asked += 1;
@@ -113,7 +113,7 @@ impl Client {
             }
             return;
         };
-        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {}", whom(frame.name));
+        log!(self.verbose, "HANDLER EXEC", frame.command, "from {}", party(frame.name));
         self.asked += usize::from(request.is_some());
         events.event(Event::Message(Incoming {
             session: SERVER,
@@ -122,7 +122,7 @@ impl Client {
             request,
             redelivered: frame.flags.contains(Flags::REDELIVERED),
             payload: Payload::of(frame),
-            receipt: self.link.give(),
+            receipt: self.sequence.give(),
         }));
     }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::schedule::Connection;
 use super::{Client, EXPIRED_AT_ONCE, SERVER, State};
 use crate::error::Error;
-use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
+use crate::sequence::Receipt;
 use crate::transport::Transport;
 
 impl Machine for Client {
@@ -83,7 +83,7 @@ impl Machine for Client {
         }
     }
 
-    fn settle(&mut self, now: Instant, events: &mut dyn Events) {
+    fn prepare(&mut self, now: Instant, events: &mut dyn Events) {
         self.acknowledge_translated(now, events);
         // What was given up need not be waited for.
         self.close_if_done(events);
@@ -93,17 +93,17 @@ impl Machine for Client {
         }
     }
 
-    fn next_dirty(&mut self) -> Option<ConnectionId> {
+    fn next_write(&mut self) -> Option<ConnectionId> {
         if self.schedule.next()? == Connection::Second {
             return self.state.transport().and_then(Transport::second);
         }
         match &mut self.state {
             State::Handshake(handshake) => Some(handshake.connection),
             State::Connected(transport) | State::Closing(transport, _) => {
-                if self.schedule.acknowledges(self.link.unreported()) {
-                    self.link.report();
+                if self.schedule.acknowledges(self.sequence.unacknowledged()) {
+                    self.sequence.acknowledge();
                 }
-                transport.translate(&mut self.link.outbox);
+                transport.translate(&mut self.sequence.outbox);
                 Some(transport.first())
             }
             State::Leaving(transport, _) => Some(transport.first()),
@@ -115,7 +115,7 @@ impl Machine for Client {
         match &self.state {
             State::Handshake(handshake) => handshake.channel.text.unwritten(),
             State::Connected(transport) | State::Closing(transport, _) | State::Leaving(transport, _) => {
-                transport.unwritten(connection, &self.link.outbox)
+                transport.unwritten(connection, &self.sequence.outbox)
             }
             _ => &[],
         }
@@ -125,11 +125,11 @@ impl Machine for Client {
         match &mut self.state {
             State::Handshake(handshake) => handshake.channel.text.advance(count),
             State::Connected(transport) | State::Closing(transport, _) => {
-                transport.written(connection, count, &mut self.link.outbox);
+                transport.written(connection, count, &mut self.sequence.outbox);
                 self.acknowledge_translated(now, events);
             }
             State::Leaving(transport, _) => {
-                transport.written(connection, count, &mut self.link.outbox);
+                transport.written(connection, count, &mut self.sequence.outbox);
                 self.leave_if_written(events);
             }
             _ => {}
@@ -137,9 +137,9 @@ impl Machine for Client {
     }
 
     fn handled(&mut self, _: SessionId, receipt: Receipt, now: Instant) {
-        self.link.handled(receipt);
+        self.sequence.handled(receipt);
         if self.is_connected() {
-            self.schedule.acknowledge(self.link.unreported(), now);
+            self.schedule.acknowledge(self.sequence.unacknowledged(), now);
         }
     }
 
@@ -153,7 +153,7 @@ impl Machine for Client {
     }
 
     fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
-        if self.schedule.elapsed(now) && self.is_connected() && self.link.unreported() > 0 {
+        if self.schedule.elapsed(now) && self.is_connected() && self.sequence.unacknowledged() > 0 {
             self.schedule.write();
         }
         if let State::Handshake(handshake) = &mut self.state
@@ -184,7 +184,7 @@ impl Machine for Client {
 }
 
 impl Client {
-    /// Ends deliveries whose time is over, as many as delay nobody.
+    /// Ends deliveries whose time is over, and no more at once than other work can wait for.
     fn expire(&mut self, now: Instant, events: &mut dyn Events) {
         for _ in 0..EXPIRED_AT_ONCE {
             let Some(request) = self.deliveries.limits().due(now) else { return };

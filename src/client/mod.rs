@@ -21,11 +21,11 @@ use crate::backoff::Backoff;
 use crate::commands::{self, Commands};
 use crate::domain::Domain;
 use crate::error::{self, Code, Error};
-use crate::link::Link;
 use crate::machine::{Action, Events, Payload, SessionId};
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 use crate::protocol::handshake;
+use crate::sequence::Sequence;
 use crate::transport::Transport;
 use crate::trust::Trust;
 
@@ -62,7 +62,7 @@ pub struct Options {
     pub queue_limit: usize,
     /// How long [`Client::close`] waits for what is under way.
     pub close_timeout: Duration,
-    /// Whether the application parses each large JSON text by itself, and calls [`Client::distrust`] where it can't. If so, it
+    /// Whether the application parses each large JSON text by itself, and calls [`Client::reject_payload`] where it can't. If so, it
     /// gets these unchecked, as [`Payload::Text`].
     pub parses_texts: bool,
 }
@@ -75,7 +75,7 @@ pub struct Client {
     pub verbose: bool,
     commands: Commands,
     state: State,
-    link: Link,
+    sequence: Sequence,
     deliveries: Deliveries,
     held: Held,
     retained: Retained,
@@ -123,7 +123,7 @@ impl Client {
             verbose: false,
             commands: Commands::default(),
             state: State::Idle,
-            link: Link::default(),
+            sequence: Sequence::default(),
             deliveries: Deliveries::default(),
             held: Held::default(),
             retained: Retained::default(),
@@ -182,16 +182,16 @@ impl Client {
 
     /// What waits to be sent, acknowledged or answered: how many messages, and their size in bytes.
     pub fn queued(&self) -> (usize, usize) {
-        (self.link.outbox.len() as usize + self.retained.len(), self.kept())
+        (self.sequence.outbox.len() as usize + self.retained.len(), self.kept())
     }
 
     /// How many bytes of messages are taken before [`Client::push`] refuses one.
-    pub fn room(&self) -> usize {
+    pub fn queue_space(&self) -> usize {
         self.options.queue_limit.saturating_sub(self.kept())
     }
 
     fn kept(&self) -> usize {
-        self.link.outbox.size() + self.retained.size()
+        self.sequence.outbox.size() + self.retained.size()
     }
 
     /// Whether [`Client::connect`] was called and closing is not complete.
@@ -245,7 +245,7 @@ impl Client {
             return Err(error::too_large(payload.len(), self.limit));
         }
         // One at least is always taken, whatever its size.
-        if payload.len() > self.room() && self.kept() > 0 {
+        if payload.len() > self.queue_space() && self.kept() > 0 {
             self.full = true;
             return Err(error::queue_full(self.options.queue_limit));
         }
@@ -254,7 +254,7 @@ impl Client {
     }
 
     /// Queues a message for each of `texts`, which are JSON and no larger than [`Client::limit`] was when they were
-    /// taken up; all of them have [`Client::room`]. All go where `first` goes, for which [`Client::push`] would find nothing to refuse; its payload is
+    /// taken up; all of them have [`Client::queue_space`]. All go where `first` goes, for which [`Client::push`] would find nothing to refuse; its payload is
     /// not looked at. Deliveries have numbers that follow each other.
     pub fn push_run<'a>(&mut self, first: &Outgoing<'_>, texts: impl Iterator<Item = &'a [u8]>) {
         for (number, text) in (first.request..).zip(texts) {
@@ -268,7 +268,7 @@ impl Client {
         self.limit
     }
 
-    /// Answers a delivery that a handler was called for. Nobody waits for it once the client has closed.
+    /// Answers a delivery that a handler was called for. It is dropped once the client has closed.
     pub fn respond(&mut self, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         if !self.is_started() {
             return;
@@ -292,22 +292,22 @@ impl Client {
         self.deliveries.limit(request, end);
     }
 
-    /// Whether it has to be driven: it is started, or the time of a delivery runs.
+    /// Whether a driver must run it: it is started, or the time of a delivery runs.
     pub fn is_active(&self) -> bool {
         self.is_started() || self.deliveries.limits().len() > 0
     }
 
-    /// Nobody waits for the answer to a delivery any more. What has not been written is withdrawn.
+    /// The application does not wait for the answer to a delivery any more. What has not been written is withdrawn.
     pub fn cancel(&mut self, request: u64) {
         let Some(place) = self.deliveries.end(request, &mut self.retained) else { return };
         if let Place::Queued(place) = place {
             let deliveries = &mut self.deliveries;
-            if self.link.outbox.withdraw(place, |request, place| deliveries.moved(request, place)) {
+            if self.sequence.outbox.withdraw(place, |request, place| deliveries.moved(request, place)) {
                 return;
             }
-            // Of what was written to a server before nobody knows how much has arrived.
+            // The previous server may have received what was written to it.
             if !self.is_connected() {
-                self.link.outbox.make_void(place);
+                self.sequence.outbox.make_void(place);
             }
         }
         self.queue(&Frame::bare(Kind::Cancel, request));
@@ -323,7 +323,7 @@ impl Client {
     }
 
     /// What the server sent is no JSON, see [`Options::parses_texts`]: its connection fails.
-    pub fn distrust(&mut self, now: Instant, events: &mut dyn Events) {
+    pub fn reject_payload(&mut self, now: Instant, events: &mut dyn Events) {
         if let State::Connected(transport) | State::Closing(transport, _) = &self.state {
             self.fail(transport.first(), &ProtocolError::InvalidPayload, now, events);
         }

@@ -14,8 +14,8 @@ impl Client {
         };
         let requests = self.state.transport().map_or(0, Transport::requests);
         let mut kept = vec![
-            ("frames that go out", self.link.outbox.len() as usize),
-            ("bytes that go out", self.link.outbox.size()),
+            ("frames that go out", self.sequence.outbox.len() as usize),
+            ("bytes that go out", self.sequence.outbox.size()),
             ("bytes of a handshake", text),
             ("deliveries without an answer", self.deliveries.len()),
             ("time limits", self.deliveries.limits().len()),

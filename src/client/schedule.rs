@@ -1,7 +1,7 @@
 //! When a client writes, and when it acknowledges what it has received.
 //!
-//! It writes once in a turn, everything that was queued until then. Nobody waits for its acknowledgements, which only let
-//! the server forget frames: they are gathered, and written with the next messages or after a while.
+//! It writes once in a turn, everything that was queued until then. Its acknowledgements are not urgent: they only let
+//! the server forget frames, so they are gathered, and written with the next messages or after a while.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ impl Schedule {
         std::mem::take(&mut self.second_is_due).then_some(Connection::Second)
     }
 
-    /// When [`Schedule::elapsed`] has to be called.
+    /// When [`Schedule::elapsed`] is to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.acknowledge_at
     }

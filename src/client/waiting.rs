@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::Client;
 use crate::error::{self, Code, Error};
+use crate::log::log;
 use crate::machine::{ConnectionId, Event, Events};
-use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 
 impl Client {
@@ -14,7 +14,7 @@ impl Client {
         if !self.is_started() || self.reason.as_ref() == Some(&error) {
             return;
         }
-        narrate!(self.verbose, "CLIENT WAITS", self.options.name, "{error}");
+        log!(self.verbose, "CLIENT WAITS", self.options.name, "{error}");
         self.reason = Some(error.clone());
         events.event(Event::Waiting { error });
     }
@@ -63,7 +63,7 @@ impl Client {
         Error::new(Code::System("EAGAIN"), message)
     }
 
-    /// The server says what nobody understands.
+    /// The server does not follow the protocol.
     pub(super) fn not_understood(&self, error: &ProtocolError) -> Error {
         let path = self.path();
         let message = format!(

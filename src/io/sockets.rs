@@ -134,11 +134,11 @@ impl<M: Machine, R: Registry> Io<M, R> {
 
     /// Carries out all actions and writes all that can be written.
     pub fn flush(&mut self, now: Instant, events: &mut dyn Events) {
-        self.machine.settle(now, events);
+        self.machine.prepare(now, events);
         loop {
             if let Some(action) = self.machine.next_action() {
                 self.act(action, now, events);
-            } else if let Some(id) = self.machine.next_dirty() {
+            } else if let Some(id) = self.machine.next_write() {
                 self.write(id, now, events);
             } else {
                 return;

@@ -11,8 +11,8 @@ use super::listener::Listener;
 use super::{Change, ConnectionWatch, FileNotices, FileWatch, Io, Progress, Registry, socket};
 use crate::client::{Client, Options};
 use crate::domain::Domain;
-use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
+use crate::sequence::Receipt;
 use crate::trust::{Others, Trust};
 
 /// Watches files alone, if there are notices: the test knows what else is ready.
@@ -84,9 +84,9 @@ impl Machine for Recorder {
         self.seen.push("lost".to_owned());
     }
 
-    fn settle(&mut self, _: Instant, _: &mut dyn Events) {}
+    fn prepare(&mut self, _: Instant, _: &mut dyn Events) {}
 
-    fn next_dirty(&mut self) -> Option<ConnectionId> {
+    fn next_write(&mut self) -> Option<ConnectionId> {
         std::mem::take(&mut self.is_dirty).then_some(CONNECTION)
     }
 

@@ -78,7 +78,7 @@ impl Kind {
         matches!(self, Kind::Send | Kind::Emit | Kind::Broadcast)
     }
 
-    /// Kinds from 128 up are not sequenced and may be ignored by whoever does not know them, so that later
+    /// Kinds from 128 up are not sequenced and may be ignored by peers that do not know them, so that later
     /// versions can add some.
     ///
     /// # Errors
@@ -150,7 +150,7 @@ impl Flags {
 }
 
 /// The memory that a payload is the end of, where that may be kept instead of a copy.
-pub type Memory<'a> = Option<&'a Arc<Vec<u8>>>;
+pub type Allocation<'a> = Option<&'a Arc<Vec<u8>>>;
 
 /// One frame, its parts borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ pub struct Frame<'a> {
     /// JSON text, or raw bytes where the flags say so.
     pub payload: &'a [u8],
     /// What the payload stands in.
-    pub memory: Memory<'a>,
+    pub memory: Allocation<'a>,
     /// Whether the payload is a large JSON text, of which nothing is known but that it is UTF-8 and not nested too deep.
     pub unchecked: bool,
 }
@@ -236,7 +236,7 @@ impl<'a> Frame<'a> {
     }
 
     /// As [`Frame::decode`], on a connection of this version of the protocol. If it `leaves_texts`, large ones are
-    /// [`unchecked`](Frame::unchecked), for whoever parses each by itself.
+    /// [`unchecked`](Frame::unchecked), for a caller that parses each by itself.
     ///
     /// # Errors
     /// As [`Frame::decode`].
@@ -303,7 +303,7 @@ impl<'a> Frame<'a> {
         Ok(())
     }
 
-    /// Whether the payload has to be one JSON value.
+    /// Whether the payload must be one JSON value.
     fn has_text(&self) -> bool {
         !matches!(
             self.kind,

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::frame::{self, Frame, HEADER, LENGTH, Memory};
+use super::frame::{self, Allocation, Frame, HEADER, LENGTH};
 use super::handshake::VERSION;
 use super::{Partial, ProtocolError};
 
 /// From this size on, the rest of a frame is worth being read where it belongs.
 const LARGE: usize = 64 * 1024;
 
-/// From this size on, a frame gets its room in steps: a length alone, which anybody can write, is worth no more.
+/// From this size on, a frame gets its room in steps: a length alone, which any peer can write, is worth no more.
 const FIRST_STEP: usize = 4 * 1024 * 1024;
 
-/// Each step has so many times the room of what has arrived, which it copies: nobody waits for that for long.
+/// Each step has so many times the room of what has arrived, which it copies: that does not take long.
 const STEP: usize = 64;
 
 /// Typed arrays of any kind may be laid over a payload that begins at a multiple of this.
@@ -38,14 +38,14 @@ pub struct Inbox {
 
 /// A frame that has been read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whole<'a> {
+pub struct CompleteFrame<'a> {
     bytes: &'a [u8],
-    memory: Memory<'a>,
+    memory: Allocation<'a>,
     version: u32,
     leaves_texts: bool,
 }
 
-impl<'a> Whole<'a> {
+impl<'a> CompleteFrame<'a> {
     /// Reads it, see [`Frame::decode_for`], [`Inbox::speaking`] and [`Inbox::leaving_texts`].
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Inbox {
 
     /// Takes the first whole frame out of `bytes`, together with what is left from the reads before. `None`
     /// when there is no whole one: the rest has then been kept.
-    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<Whole<'a>>, ProtocolError> {
+    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<CompleteFrame<'a>>, ProtocolError> {
         let (version, leaves_texts) = (self.version, self.leaves_texts);
         self.large = None;
         if std::mem::take(&mut self.complete) {
@@ -95,7 +95,7 @@ impl Inbox {
                 Some(size) => {
                     let (frame, rest) = bytes.split_at(size);
                     *bytes = rest;
-                    return Ok(Some(Whole { bytes: frame, memory: None, version, leaves_texts }));
+                    return Ok(Some(CompleteFrame { bytes: frame, memory: None, version, leaves_texts }));
                 }
                 None => {
                     self.start = 0;
@@ -129,11 +129,11 @@ impl Inbox {
         if size >= LARGE {
             let memory = self.large.insert(Arc::new(std::mem::take(&mut self.partial)));
             let bytes = &memory[self.start..];
-            return Ok(Some(Whole { bytes, memory: Some(memory), version, leaves_texts }));
+            return Ok(Some(CompleteFrame { bytes, memory: Some(memory), version, leaves_texts }));
         }
         self.complete = true;
         let bytes = &self.partial[self.start..];
-        Ok(Some(Whole { bytes, memory: None, version, leaves_texts }))
+        Ok(Some(CompleteFrame { bytes, memory: None, version, leaves_texts }))
     }
 
     /// Where the rest of a large frame may be read to, without a copy in between. It has room for some of that rest or

@@ -8,7 +8,7 @@ pub fn is_one_value(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
-/// Deeper than this nobody may nest arrays and objects: whoever parses such a text takes seconds for some megabytes of
+/// Arrays and objects may not be nested deeper than this: parsing such a text takes seconds for some megabytes of
 /// brackets, and V8 can't write one.
 pub const MAX_DEPTH: usize = 10_000;
 

@@ -20,7 +20,7 @@ use std::fmt;
 pub struct Partial {
     /// Bytes that have arrived.
     pub bytes: usize,
-    /// Bytes that are missing, or a guess where nobody can know.
+    /// Bytes that are missing, or a guess where that is unknown.
     pub missing: usize,
 }
 

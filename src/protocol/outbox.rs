@@ -42,7 +42,7 @@ pub struct Outbox {
     head: usize,
     /// Where writing goes on: an index into `chunks` and an offset there.
     cursor: (usize, usize),
-    /// How many sequenced frames the peer has acknowledged on this numbering.
+    /// How many sequenced frames the peer has acknowledged on this epoch.
     acknowledged: u64,
     /// Sequenced frames in the queue.
     frames: u64,
@@ -186,7 +186,7 @@ impl Outbox {
         self.frames == 0
     }
 
-    /// Sequenced frames that the peer has acknowledged on this numbering.
+    /// Sequenced frames that the peer has acknowledged on this epoch.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged
     }

@@ -14,8 +14,8 @@ use super::driver::{Driver, WeakDriver};
 use super::message::Message;
 use crate::commands::Commands;
 use crate::error::{Code, Error, Failure};
-use crate::link::Receipt;
 use crate::machine::{CommandId, Incoming, Machine, Payload, SessionId};
+use crate::sequence::Receipt;
 use crate::{client, server};
 
 /// How many handlers are called before the machine is told so.

@@ -6,9 +6,8 @@ use super::holds::{Hold, Holds};
 use super::session::{Refusals, Session, Wire};
 use super::{Connection, Options, Server, Timer};
 use crate::commands;
-use crate::link::Link;
+use crate::log::log;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, SessionId};
-use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Kind};
 use crate::protocol::handshake::{self, Hello, Welcome};
@@ -18,6 +17,7 @@ use crate::protocol::text::Text;
 use crate::protocol::v1::channel::Channel;
 use crate::protocol::v1::message::{self, Message};
 use crate::protocol::v1::{Side, Translation};
+use crate::sequence::Sequence;
 use crate::transport::Transport;
 
 /// How long a name is disputed: a client that was killed and started anew may be heard of before the end of
@@ -25,14 +25,14 @@ use crate::transport::Transport;
 const DISPUTE: Duration = Duration::from_millis(50);
 
 impl Server {
-    /// Somebody has connected to the control socket.
+    /// A peer has connected to the control socket.
     pub(super) fn accept_control(&mut self, connection: ConnectionId, peer: Credentials, now: Instant) {
         let channel = Channel::new(handshake::MAX_HANDSHAKE);
         let refusal = if let Err(error) = self.options.trust.check(peer, "client") {
-            narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "{error}");
+            log!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "{error}");
             Some(handshake::NOT_TRUSTED)
         } else if self.connections.len() >= self.options.max_clients {
-            narrate!(self.verbose, "SERVER FULL", self.options.domain.name(), "{} clients", self.connections.len());
+            log!(self.verbose, "SERVER FULL", self.options.domain.name(), "{} clients", self.connections.len());
             Some(handshake::TOO_MANY)
         } else {
             None
@@ -69,7 +69,7 @@ impl Server {
         };
         self.timers.clear(until, Timer::Handshake(connection));
         if let Some(mistake) = mistake {
-            narrate!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "a client's handshake: {mistake}");
+            log!(self.verbose, "SERVER REFUSED", self.options.domain.name(), "a client's handshake: {mistake}");
             self.turn_away(connection, channel, None, handshake::NO_SENSE);
             return Ok(());
         }
@@ -154,7 +154,7 @@ impl Server {
             session.attempt = hello.attempt;
             self.resume_session(id, connection, channel, hello, now, events);
         } else if matches!(session.wire, Wire::Lost { .. }) {
-            let mut outbox = std::mem::take(&mut session.link.outbox);
+            let mut outbox = std::mem::take(&mut session.sequence.outbox);
             self.away.catch_up(id, &mut outbox);
             self.away.remove(id);
             let former = (outbox, session.holds.take());
@@ -188,12 +188,12 @@ impl Server {
         self.next_session += 1;
         let id = SessionId(self.next_session);
         let uuid = handshake::random_hex();
-        let mut link = Link::default();
+        let mut sequence = Sequence::default();
         let is_new = former.is_none();
         let version = hello.as_ref().map_or(1, |hello| hello.version.min(handshake::VERSION));
         let mut holds = Holds::default();
         if let Some((outbox, held)) = former {
-            link.inherit(outbox, version);
+            sequence.inherit(outbox, version);
             holds.add(held);
         }
         let own = self.options.limit;
@@ -229,7 +229,7 @@ impl Server {
                 key,
                 version,
                 attempt,
-                link,
+                sequence,
                 holds,
                 limit,
                 wire,
@@ -264,7 +264,7 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         // A client that never read the first welcome of this session counts from 1, whatever it counted before.
         let resumed = hello.server.as_ref() == Some(&session.uuid);
-        if resumed && session.link.resume(hello.received).is_err() {
+        if resumed && session.sequence.resume(hello.received).is_err() {
             self.end_session(id, now, events);
             self.actions.push_back(Action::Close(connection));
             return;
@@ -279,21 +279,21 @@ impl Server {
         if let Wire::Lost { absent, expired } = session.wire {
             self.timers.clear(absent, Timer::Absent(id));
             self.timers.clear(expired, Timer::Expired(id));
-            self.away.catch_up(id, &mut session.link.outbox);
+            self.away.catch_up(id, &mut session.sequence.outbox);
             self.away.remove(id);
         }
         if !resumed {
-            session.link.restart();
+            session.sequence.restart();
             session.refusals = Refusals::default();
             // It speaks of what the client has sent by other numbers from now on.
-            session.link.outbox.for_each_mut(|bytes| {
+            session.sequence.outbox.for_each_mut(|bytes| {
                 if matches!(frame::kind_of(bytes), Kind::Held | Kind::Released) {
                     frame::turn_into(bytes, Kind::Void);
                 }
             });
         }
         let (name, uuid, version) = (session.name.clone(), session.uuid.clone(), session.version);
-        let received = resumed.then(|| session.link.received());
+        let received = resumed.then(|| session.sequence.received());
         self.welcome(&name, &uuid, version, received, &mut channel.text);
         let transport = frames(connection, version, channel.text, &self.options);
         self.sessions.entry(id).and_modify(|session| session.wire = Wire::Connected(transport));
@@ -335,7 +335,7 @@ impl Server {
     fn session_connected(&mut self, id: SessionId, events: &mut dyn Events) {
         self.discovered = None;
         let Some(session) = self.sessions.get(&id) else { return };
-        narrate!(self.verbose, "SERVER CONNECT", session.name, "as {}", session.uuid);
+        log!(self.verbose, "SERVER CONNECT", session.name, "as {}", session.uuid);
         events.event(Event::SessionConnected { session: id, name: &session.name, uuid: &session.uuid });
     }
 }

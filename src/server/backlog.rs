@@ -84,7 +84,7 @@ impl Backlog {
         }
     }
 
-    /// Where somebody stands who misses nothing so far.
+    /// The position of a client that has missed nothing so far.
     pub(super) fn join(&mut self) -> Position {
         self.seal();
         self.end
@@ -96,7 +96,7 @@ impl Backlog {
         self.pieces.range(first..).take_while(|(position, _)| *position < to).for_each(|(_, piece)| each(piece));
     }
 
-    /// Forgets what came before a position, or everything if nobody stands anywhere.
+    /// Forgets what came before a position, or everything if no client has a position.
     pub(super) fn trim(&mut self, first: Option<Position>) {
         let first = first.unwrap_or(self.end);
         while self.pieces.front().is_some_and(|(position, _)| *position < first) {

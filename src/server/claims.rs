@@ -1,4 +1,4 @@
-//! The connections that want a name which somebody has whose connection may just be ending.
+//! The connections that claim the name of a client whose connection may just be ending.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,7 +24,7 @@ impl Claims {
         }
     }
 
-    /// Whoever was first to want the name.
+    /// The connection that claimed the name first.
     pub(super) fn first(&self, name: &str) -> Option<ConnectionId> {
         self.names.get(name)?.first().copied()
     }

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::away::Traits;
 use super::session::{Session, Wire};
 use super::{Connection, RECONNECTS_WITHIN, Server, Timer};
+use crate::log::log;
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
-use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 
 impl Server {
@@ -18,7 +18,7 @@ impl Server {
         now: Instant,
         events: &mut dyn Events,
     ) {
-        narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client sent {error}");
+        log!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client sent {error}");
         self.drop_connection(connection, now, events);
     }
 
@@ -53,21 +53,21 @@ impl Server {
         session.wire = Wire::Lost { absent, expired };
         self.discovered = None;
         session.blocked = false;
-        session.link.outbox.shrink();
+        session.sequence.outbox.shrink();
         session.waited = 0;
         if session.is_slow(&self.options) {
             self.overflowing.add(id);
         }
         let (texts, limit, allowed) = (session.texts(), session.limit, self.options.slow_consumer_limit);
-        self.away.add(id, Traits { texts, limit, allowed }, &session.link.outbox, now);
+        self.away.add(id, Traits { texts, limit, allowed }, &session.sequence.outbox, now);
         self.timers.set(absent, Timer::Absent(id));
         self.timers.set(expired, Timer::Expired(id));
-        narrate!(
+        log!(
             self.verbose,
             "SERVER DISCONNECT",
             session.name,
             "kept until it is back: {} messages",
-            session.link.outbox.len()
+            session.sequence.outbox.len()
         );
         events.event(Event::SessionDisconnected { session: id });
         let name = session.name.clone();
@@ -78,12 +78,12 @@ impl Server {
     pub(super) fn goodbye(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
         if let Some(session) = self.sessions.get_mut(&id) {
             // It has received what it wanted to, and acknowledges no more.
-            session.link.outbox = crate::protocol::outbox::Outbox::default();
+            session.sequence.outbox = crate::protocol::outbox::Outbox::default();
         }
         self.end_session(id, now, events);
     }
 
-    /// Ends a session, its connections included. Its name may go to somebody who waits for it.
+    /// Ends a session, its connections included. Its name may go to a connection that claims it.
     pub(super) fn end_session(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
         if let Some(session) = self.remove_session(id, events) {
             self.decide_claims(&session.name, now, events);
@@ -124,9 +124,9 @@ impl Server {
         if session.is_connected() {
             events.event(Event::SessionDisconnected { session: id });
         }
-        let messages = session.link.outbox.len() + missed.0;
-        narrate!(self.verbose, "SERVER LEFT", session.name, "messages that did not arrive: {messages}");
-        let bytes = session.link.outbox.size() + missed.1;
+        let messages = session.sequence.outbox.len() + missed.0;
+        log!(self.verbose, "SERVER LEFT", session.name, "messages that did not arrive: {messages}");
+        let bytes = session.sequence.outbox.size() + missed.1;
         events.event(Event::SessionEnded { session: id, name: &session.name, messages, bytes });
         Some(session)
     }

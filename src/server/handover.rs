@@ -9,7 +9,7 @@ impl Server {
     /// Tells a client to keep its last message, before that is acknowledged. `None` if the client knows no such thing.
     pub(super) fn hold(&mut self, origin: SessionId) -> Option<Hold> {
         let session = self.sessions.get(&origin).filter(|session| session.version >= EXTENDED_SINCE)?;
-        let receipt = session.link.last();
+        let receipt = session.sequence.last();
         self.push(origin, &Frame::bare(Kind::Held, receipt.sequence()));
         Some(Hold { origin, receipt })
     }
@@ -21,7 +21,7 @@ impl Server {
             return;
         }
         for Hold { origin, receipt } in holds {
-            let is_known = self.sessions.get(&origin).is_some_and(|session| session.link.is_of_this_numbering(receipt));
+            let is_known = self.sessions.get(&origin).is_some_and(|session| session.sequence.is_current(receipt));
             if is_known {
                 self.push(origin, &Frame::bare(Kind::Released, receipt.sequence()));
             }
@@ -32,7 +32,7 @@ impl Server {
     pub(super) fn hand_over(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if !session.holds.is_empty() {
-            let holds = session.holds.start_writing(session.link.outbox.unwritten_size());
+            let holds = session.holds.start_writing(session.sequence.outbox.unwritten_size());
             self.release(holds);
         }
     }

@@ -1,8 +1,8 @@
 //! Messages that the server acknowledges to their senders before it can hand them over. Each sender is told to keep them
 //! until it hears of them again, so they outlive this server.
 
-use crate::link::Receipt;
 use crate::machine::SessionId;
+use crate::sequence::Receipt;
 
 /// A message that its sender keeps.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::session::Session;
 use super::{Connection, Server, Timer};
 use crate::error;
+use crate::log::log;
 use crate::machine::{ConnectionId, Event, Events, Incoming, Payload, SessionId};
-use crate::narration::narrate;
 use crate::protocol::codec::Codec;
 use crate::protocol::frame::{Flags, Frame, Kind};
 use crate::protocol::v1::Socket;
@@ -67,7 +67,7 @@ impl Server {
     pub(super) fn end_stalled(&mut self, now: Instant, events: &mut dyn Events) {
         let (stalled, next) = self.unfinished.stalled(now);
         for connection in stalled {
-            narrate!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client does not finish its message");
+            log!(self.verbose, "SERVER ERROR", self.options.domain.name(), "a client does not finish its message");
             self.drop_connection(connection, now, events);
         }
         next.into_iter().for_each(|at| self.timers.set(at, Timer::Unfinished));
@@ -111,13 +111,13 @@ impl Server {
             frame.check()?;
         }
         if !session.refusing {
-            session.link.count(frame.kind);
+            session.sequence.count(frame.kind);
         }
         match frame.kind {
             Kind::Void | Kind::Padding => {}
             Kind::Acknowledgement => {
-                session.link.outbox.acknowledge(frame.id, |_| ())?;
-                if !session.link.outbox.is_written() {
+                session.sequence.outbox.acknowledge(frame.id, |_| ())?;
+                if !session.sequence.outbox.is_written() {
                     self.schedule.write_to(session);
                 }
             }
@@ -147,14 +147,14 @@ impl Server {
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(command) = self.commands.find(frame.command) else {
-            narrate!(self.verbose, "NO HANDLER", frame.command, "from {}", session.name);
+            log!(self.verbose, "NO HANDLER", frame.command, "from {}", session.name);
             if let Some(request) = request {
                 self.answer_failure(id, request, &error::no_such_command(frame.command));
             }
             return;
         };
-        narrate!(self.verbose, "HANDLER EXEC", frame.command, "from {}", session.name);
-        let receipt = session.link.give();
+        log!(self.verbose, "HANDLER EXEC", frame.command, "from {}", session.name);
+        let receipt = session.sequence.give();
         self.unfinished.give(id, receipt, frame.payload.len());
         session.asked += usize::from(request.is_some());
         events.event(Event::Message(Incoming {

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{Connection, Server, Timer};
-use crate::link::Receipt;
+use crate::log::log;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
-use crate::narration::narrate;
+use crate::sequence::Receipt;
 
 impl Machine for Server {
     fn next_action(&mut self) -> Option<Action> {
@@ -37,12 +37,12 @@ impl Machine for Server {
     }
 
     fn relistened(&mut self, events: &mut dyn Events) {
-        narrate!(self.verbose, "SERVER RELISTEN", self.options.domain.name(), "at {}", self.path().display());
+        log!(self.verbose, "SERVER RELISTEN", self.options.domain.name(), "at {}", self.path().display());
         events.event(Event::Relistened);
     }
 
     fn displaced(&mut self, events: &mut dyn Events) {
-        narrate!(self.verbose, "SERVER DISPLACED", self.options.domain.name(), "from {}", self.path().display());
+        log!(self.verbose, "SERVER DISPLACED", self.options.domain.name(), "from {}", self.path().display());
         events.event(Event::Displaced);
     }
 
@@ -80,7 +80,7 @@ impl Machine for Server {
         self.connection_ended(connection, now, events);
     }
 
-    fn settle(&mut self, now: Instant, events: &mut dyn Events) {
+    fn prepare(&mut self, now: Instant, events: &mut dyn Events) {
         self.drop_slow_consumers(now, events);
         self.close_step(now, events);
         if let Some(at) = self.unfinished.alarm(now) {
@@ -89,7 +89,7 @@ impl Machine for Server {
         self.report_dropped(events);
     }
 
-    fn next_dirty(&mut self) -> Option<ConnectionId> {
+    fn next_write(&mut self) -> Option<ConnectionId> {
         loop {
             self.acknowledge();
             while let Some(connection) = self.schedule.next() {
@@ -111,7 +111,7 @@ impl Machine for Server {
             Some(Connection::Ending(text)) => text.unwritten(),
             Some(Connection::Session(id)) => {
                 let Some(session) = self.sessions.get(id) else { return &[] };
-                session.transport().map_or(&[], |transport| transport.unwritten(connection, &session.link.outbox))
+                session.transport().map_or(&[], |transport| transport.unwritten(connection, &session.sequence.outbox))
             }
             None => &[],
         }
@@ -137,7 +137,7 @@ impl Machine for Server {
 
     fn handled(&mut self, id: SessionId, receipt: Receipt, _: Instant) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.link.handled(receipt);
+            session.sequence.handled(receipt);
             self.unfinished.handled(id, Some(receipt), &mut self.actions);
             self.schedule.acknowledge(id, session);
             self.may_be_done(id);

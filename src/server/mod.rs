@@ -36,8 +36,8 @@ use rustc_hash::FxHashMap;
 
 use crate::commands::{self, Commands};
 use crate::error::{self, Code, Error};
+use crate::log::log;
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Payload, SessionId};
-use crate::narration::narrate;
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Frame, Kind};
 use crate::protocol::handshake::{self, Hello};
@@ -59,11 +59,11 @@ use unfinished::Unfinished;
 pub use options::Options;
 
 /// A client that lives tries again at least once a second. One that is not back after this is taken to be
-/// gone where somebody waits for its answer, and a server that has just started waits as long for a client
+/// gone where a delivery waits for its answer, and a server that has just started waits as long for a client
 /// that messages were queued for.
 const RECONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Bytes that may wait for a client before whoever writes to it is asked to pause.
+/// Bytes that may wait for a client before the application is asked to pause.
 const HIGH_WATER_MARK: usize = 64 * 1024;
 
 /// A server.
@@ -107,7 +107,7 @@ pub struct Server {
 enum Connection {
     /// It has not said who it is.
     Handshake { channel: Channel, until: Instant },
-    /// Its name belongs to somebody whose connection may just be ending.
+    /// It claims the name of a client whose connection may just be ending.
     Claiming { channel: Channel, until: Instant, name: String, hello: Option<Hello> },
     /// It is told why it can't stay.
     Ending(Text),
@@ -198,7 +198,7 @@ impl Server {
         let listener = ListenerId(self.next_listener);
         self.control = Some(listener);
         self.starting_until = Some(now + RECONNECTS_WITHIN);
-        narrate!(self.verbose, "SERVER START", self.options.domain.name(), "at {}", self.path().display());
+        log!(self.verbose, "SERVER START", self.options.domain.name(), "at {}", self.path().display());
         Ok(listener)
     }
 
@@ -207,7 +207,7 @@ impl Server {
         self.control = None;
     }
 
-    /// Sends a message to a client. A name that nobody has is nothing to worry about, and where the client takes less than
+    /// Sends a message to a client. A name that no client has is no error, and where the client takes less than
     /// this server, [`Event::Dropped`] says so.
     ///
     /// # Errors
@@ -224,7 +224,7 @@ impl Server {
     ) -> Result<(), Error> {
         commands::check(command)?;
         check_size(payload.parts().0, self.options.limit)?;
-        narrate!(self.verbose, "SERVER EMIT", command, "to {name}");
+        log!(self.verbose, "SERVER EMIT", command, "to {name}");
         match self.names.get(name) {
             Some(&id) if self.sessions.get(&id).is_some_and(Session::takes_messages) => {
                 self.send(id, command, payload, delivery)
@@ -254,7 +254,7 @@ impl Server {
             self.drop_message(id, name, payload.len());
             return Ok(());
         }
-        // Only protocol 1 knows deliveries that nobody waits for: they have no number, and an id of the application's.
+        // Only protocol 1 knows deliveries without a waiting caller: they have no number, and an id of the application's.
         let delivery = delivery.filter(|_| session.version == 1);
         let kind = if delivery.is_some() { Kind::Request } else { Kind::Emit };
         let name = delivery.unwrap_or_default();
@@ -270,7 +270,7 @@ impl Server {
         commands::check(command)?;
         let (payload, flags) = payload.parts();
         check_size(payload, self.options.limit)?;
-        narrate!(self.verbose, "SERVER BROADCAST", command, "to {} clients", self.sessions.len());
+        log!(self.verbose, "SERVER BROADCAST", command, "to {} clients", self.sessions.len());
         let except = except.and_then(|name| self.names.get(name)).copied();
         self.push_to_all(&Frame { flags, command, payload, ..Frame::bare(Kind::Broadcast, 0) }, except, true);
         Ok(())
@@ -296,7 +296,7 @@ impl Server {
     }
 
     /// What a client sent is no JSON, see [`Options::parses_texts`]: its connection fails.
-    pub fn distrust(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
+    pub fn reject_payload(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
         if let Some(connection) = self.sessions.get(&id).and_then(|session| session.connections().next()) {
             self.fail(connection, &ProtocolError::InvalidPayload, now, events);
         }
@@ -313,7 +313,7 @@ impl Server {
     /// [`Event::Drained`]: crate::machine::Event::Drained
     pub fn is_blocked(&mut self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else { return true };
-        session.blocked |= session.link.outbox.unwritten_size() > HIGH_WATER_MARK;
+        session.blocked |= session.sequence.outbox.unwritten_size() > HIGH_WATER_MARK;
         session.blocked
     }
 }

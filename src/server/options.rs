@@ -23,7 +23,7 @@ pub struct Options {
     /// Bytes of messages that have begun to arrive and are not complete, of all connections. Beyond it, large ones are read
     /// one after the other.
     pub unfinished_limit: usize,
-    /// The most deliveries of one client that nobody has answered.
+    /// The most deliveries of one client without an answer.
     pub max_deliveries: usize,
     /// Bytes that may be kept for all clients together that are away: messages, names and ids. A broadcast counts once.
     pub away_limit: usize,
@@ -31,7 +31,7 @@ pub struct Options {
     pub resume_timeout: Duration,
     /// How long [`Server::close`](super::Server::close) waits for clients to read.
     pub close_timeout: Duration,
-    /// Whether the application parses each large JSON text by itself, and calls [`Server::distrust`](super::Server::distrust) where it can't. If so, it
+    /// Whether the application parses each large JSON text by itself, and calls [`Server::reject_payload`](super::Server::reject_payload) where it can't. If so, it
     /// gets these unchecked, as [`Payload::Text`](crate::machine::Payload::Text).
     pub parses_texts: bool,
 }

@@ -7,8 +7,8 @@ use super::schedule::{self, Schedule};
 use super::session::Session;
 use super::{Connection, Options, Server, check_size};
 use crate::error::{self, Error};
+use crate::log::log;
 use crate::machine::{ConnectionId, Event, Events, Machine, SessionId};
-use crate::narration::narrate;
 use crate::protocol::frame::{EXTENDED_SINCE, Frame, Kind};
 
 impl Server {
@@ -17,10 +17,10 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let frame = frame.for_version(session.version);
         if session.is_away() {
-            self.away.note(id, &mut session.link.outbox);
+            self.away.note(id, &mut session.sequence.outbox);
             self.away.queued(id, frame.size());
         }
-        session.link.outbox.push(&frame);
+        session.sequence.outbox.push(&frame);
         queued(session, id, &mut self.schedule, &mut self.overflowing, &self.options);
     }
 
@@ -41,8 +41,8 @@ impl Server {
                 let waits = may_wait && schedule::is_behind(session);
                 let older = older.as_ref().filter(|_| session.version < EXTENDED_SINCE);
                 match older.unwrap_or(&broadcast) {
-                    Broadcast::Small(bytes) => session.link.outbox.push_encoded(bytes),
-                    Broadcast::Large(shared) => session.link.outbox.push_shared(shared),
+                    Broadcast::Small(bytes) => session.sequence.outbox.push_encoded(bytes),
+                    Broadcast::Large(shared) => session.sequence.outbox.push_shared(shared),
                 }
                 if !waits {
                     queued(session, id, &mut self.schedule, &mut self.overflowing, &self.options);
@@ -82,7 +82,7 @@ impl Server {
         others.dedup();
         for &id in &others {
             if let Some(session) = self.sessions.get_mut(&id) {
-                self.away.note(id, &mut session.link.outbox);
+                self.away.note(id, &mut session.sequence.outbox);
             }
         }
         self.away.push(broadcast);
@@ -98,7 +98,7 @@ impl Server {
         }
     }
 
-    /// A message is larger than its receiver takes. What a client says of itself is no mistake of whoever sends: it is told
+    /// A message is larger than its receiver takes. What a client says of itself is no mistake of the sender: it is told
     /// of by an event.
     pub(super) fn drop_message(&mut self, id: SessionId, name: String, bytes: usize) {
         self.dropped.add(id, name, bytes);
@@ -107,7 +107,7 @@ impl Server {
     /// Tells of the messages that were dropped.
     pub(super) fn report_dropped(&mut self, events: &mut dyn Events) {
         while let Some(Receiver { name, messages, bytes }) = self.dropped.pop() {
-            narrate!(self.verbose, "SERVER DROPPED", name, "{messages} messages that are larger than it takes");
+            log!(self.verbose, "SERVER DROPPED", name, "{messages} messages that are larger than it takes");
             events.event(Event::Dropped { name: &name, messages, bytes });
         }
     }
@@ -124,7 +124,7 @@ impl Server {
     /// Refuses a delivery of a client that may ask no more.
     pub(super) fn refuse(&mut self, id: SessionId, request: u64) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.refusals.add(&session.link.outbox);
+            session.refusals.add(&session.sequence.outbox);
         }
         self.answer_failure(id, request, &error::too_many_deliveries(self.options.max_deliveries));
     }
@@ -142,7 +142,7 @@ impl Server {
             self.overflowing.tried(id);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return false };
-        let before = session.link.outbox.unwritten_size();
+        let before = session.sequence.outbox.unwritten_size();
         let Some((transport, outbox)) = session.transport_mut() else { return false };
         transport.translate(outbox);
         let has_some = !transport.unwritten(connection, outbox).is_empty();
@@ -163,7 +163,7 @@ impl Server {
         events: &mut dyn Events,
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let before = session.link.outbox.unwritten_size();
+        let before = session.sequence.outbox.unwritten_size();
         let Some((transport, outbox)) = session.transport_mut() else { return };
         let completed = transport.written(connection, count, outbox);
         let acknowledged = transport.acknowledged();
@@ -183,9 +183,9 @@ impl Server {
     /// What was translated for a client that can't acknowledge it counts as received once it is written.
     fn acknowledge_translated(&mut self, id: SessionId, count: u64) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let result = session.link.outbox.acknowledge(count, |_| ());
+        let result = session.sequence.outbox.acknowledge(count, |_| ());
         debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
-        if !session.link.outbox.is_written() {
+        if !session.sequence.outbox.is_written() {
             self.schedule.write_to(session);
         }
         self.may_be_done(id);
@@ -203,7 +203,7 @@ impl Server {
         for id in self.schedule.take_acknowledgements() {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             session.is_acknowledged = false;
-            if session.is_connected() && session.link.report() {
+            if session.is_connected() && session.sequence.acknowledge() {
                 self.schedule.write_to(session);
             }
         }

@@ -14,8 +14,8 @@ impl Server {
         let (to_write, to_acknowledge) = self.schedule.outstanding();
         let (begun, waiting) = self.unfinished.outstanding();
         let mut kept = vec![
-            ("frames that go out", sessions().map(|session| session.link.outbox.len() as usize).sum()),
-            ("bytes that go out", sessions().map(|session| session.link.outbox.size()).sum()),
+            ("frames that go out", sessions().map(|session| session.sequence.outbox.len() as usize).sum()),
+            ("bytes that go out", sessions().map(|session| session.sequence.outbox.size()).sum()),
             ("deliveries that no handler has answered", sessions().map(|session| session.asked).sum()),
             ("deliveries of protocol 1", sessions().map(Session::translated_requests).sum()),
             ("deliveries that no client has answered", self.relays.len()),

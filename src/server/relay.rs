@@ -6,14 +6,14 @@ use super::relays::Relay;
 use super::session::Wire;
 use super::{Server, Timer, check_size};
 use crate::error::{self, Error};
+use crate::log::log;
 use crate::machine::SessionId;
-use crate::narration::narrate;
 use crate::protocol::frame::{Flags, Frame, Kind};
 
 impl Server {
     pub(super) fn relay_emit(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
         let Some(session) = self.sessions.get(&id) else { return };
-        narrate!(self.verbose, "SERVER RELAY", frame.command, "from {} to {}", session.name, frame.name);
+        log!(self.verbose, "SERVER RELAY", frame.command, "from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
         let outgoing = passed_on(frame, &origin, 0);
         if self.is_held(frame, now) {
@@ -37,7 +37,7 @@ impl Server {
 
     pub(super) fn relay_broadcast(&mut self, id: SessionId, frame: &Frame<'_>, now: Instant) {
         let Some(session) = self.sessions.get(&id) else { return };
-        narrate!(self.verbose, "SERVER RELAY", frame.command, "from {} to all others", session.name);
+        log!(self.verbose, "SERVER RELAY", frame.command, "from {} to all others", session.name);
         let origin = session.name.clone();
         let outgoing = passed_on(frame, &origin, 0);
         // Its sender is told that it was written.
@@ -53,7 +53,7 @@ impl Server {
             return self.refuse(id, frame.id);
         }
         let Some(session) = self.sessions.get(&id) else { return };
-        narrate!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);
+        log!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);
         let origin = session.name.clone();
         let begun = Relay { origin: id, request: frame.id, target: None };
         if self.is_held(frame, now) {
@@ -71,7 +71,7 @@ impl Server {
         }
     }
 
-    /// Whether nobody has answered as many deliveries of a client as it may have under way.
+    /// Whether a client has as many deliveries without an answer as it may have.
     pub(super) fn asks_too_much(&self, id: SessionId) -> bool {
         let handled = self.sessions.get(&id).map_or(0, |session| session.asked);
         handled + self.relays.asked_by(id) >= self.options.max_deliveries

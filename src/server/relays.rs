@@ -1,4 +1,4 @@
-//! The deliveries that a server has passed on, found by whoever ends them: the client that answers, the one that asked, and
+//! The deliveries that a server has passed on, found by those who end them: the client that answers, the one that asked, and
 //! the end of either. Each looks at its own only, however many there are in all.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ pub(super) struct Relay {
     pub(super) origin: SessionId,
     /// The number that it has at its origin.
     pub(super) request: u64,
-    /// Who has to answer; nobody yet while it is held.
+    /// The client that answers; none yet while the delivery is held.
     pub(super) target: Option<SessionId>,
 }
 
@@ -61,7 +61,7 @@ impl Relays {
         number
     }
 
-    /// One that was held has somebody to answer it.
+    /// A client has come that answers one that was held.
     pub(super) fn assign(&mut self, number: u64, target: SessionId) {
         if let Some(relay) = self.all.get_mut(&number) {
             relay.target = Some(target);
@@ -69,7 +69,7 @@ impl Relays {
         }
     }
 
-    /// Takes out what `target`, and nobody else, answers.
+    /// Takes out what `target`, and no other client, answers.
     pub(super) fn answered(&mut self, number: u64, target: SessionId) -> Option<Relay> {
         self.all.get(&number).filter(|relay| relay.target == Some(target))?;
         self.take(number)
@@ -103,7 +103,7 @@ impl Relays {
         numbers.into_iter().filter_map(|number| self.take(number)).collect()
     }
 
-    /// A session has ended: nobody waits for what it asked.
+    /// A session has ended: it does not wait for what it asked.
     pub(super) fn forget(&mut self, id: SessionId) {
         let party = self.parties.remove(&id).unwrap_or_default();
         for number in party.asked.into_values() {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_asked_answers_once_and_nobody_else_does() {
+    fn the_client_that_was_asked_answers_once_and_no_other_one_does() {
         let mut relays = Relays::default();
         let number = asked(&mut relays, 7);
         assert_eq!((relays.answered(number, CAROL), relays.answered(number, ALICE)), (None, None));

@@ -3,7 +3,7 @@
 //! - A connection is written to once in a turn, with everything that was queued for it until then.
 //! - Acknowledgements are gathered in the same way. While something was passed on that is not written, none is: a sender is
 //!   told that its message was written to the receiver's socket.
-//! - A client that has thousands of frames to acknowledge is not written a few more, unless somebody waits for them.
+//! - A client that has thousands of frames to acknowledge is not written a few more, unless a sender waits for them.
 
 use std::collections::VecDeque;
 
@@ -81,6 +81,6 @@ impl Schedule {
 
 /// Whether a client has much to read before it needs more.
 pub(super) fn is_behind(session: &Session) -> bool {
-    let outbox = &session.link.outbox;
+    let outbox = &session.sequence.outbox;
     session.is_connected() && outbox.len() >= BEHIND && outbox.unwritten_size() < WORTH_WRITING
 }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::holds::Holds;
 use super::options::Options;
-use crate::link::Link;
 use crate::machine::{ConnectionId, ListenerId};
 use crate::protocol::frame::{self, Kind};
 use crate::protocol::outbox::Outbox;
+use crate::sequence::Sequence;
 use crate::transport::Transport;
 
 /// So many bytes that were written may lack their acknowledgement, however little may wait to be written: even a client
@@ -29,7 +29,7 @@ pub(super) struct Session {
     pub(super) version: u32,
     /// The client's own count of its connections.
     pub(super) attempt: u32,
-    pub(super) link: Link,
+    pub(super) sequence: Sequence,
     /// What of its queue is kept by those who sent it.
     pub(super) holds: Holds,
     /// The largest payload that both sides take.
@@ -37,7 +37,7 @@ pub(super) struct Session {
     pub(super) wire: Wire,
     /// What of its queue waited already when the client came, in bytes that are still to be written.
     pub(super) waited: usize,
-    /// Whether somebody was told that too much waits.
+    /// Whether the application was told that too much waits.
     pub(super) blocked: bool,
     /// Whether an acknowledgement is scheduled.
     pub(super) is_acknowledged: bool,
@@ -118,7 +118,7 @@ impl Session {
 
     /// Whether the client does not read, or does not acknowledge what it reads.
     pub(super) fn is_slow(&self, options: &Options) -> bool {
-        let (outbox, limit) = (&self.link.outbox, options.slow_consumer_limit);
+        let (outbox, limit) = (&self.sequence.outbox, options.slow_consumer_limit);
         if self.refusals.count > options.max_deliveries.max(REFUSALS) && self.refusals.are_open(outbox) {
             return true;
         }
@@ -128,7 +128,7 @@ impl Session {
 
     /// Some of its queue was written, of which so many bytes were to be written before.
     pub(super) fn has_written(&mut self, before: usize) {
-        self.waited = self.waited.saturating_sub(before - self.link.outbox.unwritten_size());
+        self.waited = self.waited.saturating_sub(before - self.sequence.outbox.unwritten_size());
     }
 
     /// Whether messages may be queued for it.
@@ -138,7 +138,7 @@ impl Session {
 
     /// Whether nothing is under way that closing would have to wait for.
     pub(super) fn is_idle(&self) -> bool {
-        self.link.outbox.is_empty() && self.asked == 0 && self.link.is_handled()
+        self.sequence.outbox.is_empty() && self.asked == 0 && self.sequence.is_handled()
     }
 
     /// Whether a frame comes too late for a server that closes. It is not acknowledged, so the client keeps it for
@@ -170,7 +170,9 @@ impl Session {
     pub(super) fn transport_mut(&mut self) -> Option<(&mut Transport, &mut Outbox)> {
         match &mut self.wire {
             Wire::Lost { .. } => None,
-            Wire::Opening { transport, .. } | Wire::Connected(transport) => Some((transport, &mut self.link.outbox)),
+            Wire::Opening { transport, .. } | Wire::Connected(transport) => {
+                Some((transport, &mut self.sequence.outbox))
+            }
         }
     }
 
@@ -181,7 +183,7 @@ impl Session {
 
     /// Withdraws deliveries that were not received: their senders have been told so.
     pub(super) fn withdraw_requests(&mut self) {
-        self.link.outbox.for_each_mut(|bytes| {
+        self.sequence.outbox.for_each_mut(|bytes| {
             if frame::kind_of(bytes) == Kind::Request {
                 frame::turn_into(bytes, Kind::Void);
             }

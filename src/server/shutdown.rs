@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::closing::Closing;
 use super::session::Session;
 use super::{Connection, Server, Timer, Timers};
+use crate::log::log;
 use crate::machine::{Action, ConnectionId, Event, Events, SessionId};
-use crate::narration::narrate;
 use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::text::Text;
 
@@ -15,7 +15,7 @@ impl Server {
     /// Complete with [`Event::Closed`].
     pub fn close(&mut self, now: Instant, events: &mut dyn Events) {
         let Some(control) = self.control.take() else { return };
-        narrate!(self.verbose, "SERVER CLOSE", self.options.domain.name(), "{} clients", self.sessions.len());
+        log!(self.verbose, "SERVER CLOSE", self.options.domain.name(), "{} clients", self.sessions.len());
         self.actions.push_back(Action::StopListening(control));
         self.closing = Some(Closing::default());
         self.timers.set(now + self.options.close_timeout, Timer::Close);
@@ -121,8 +121,8 @@ impl Server {
 
 /// What is still to be written to each connection of a client, the goodbye at the end.
 fn last_words(session: &mut Session) -> Vec<(ConnectionId, Text)> {
-    session.link.report();
-    session.link.outbox.push(&Frame::bare(Kind::Goodbye, 0));
+    session.sequence.acknowledge();
+    session.sequence.outbox.push(&Frame::bare(Kind::Goodbye, 0));
     let Some((transport, outbox)) = session.transport_mut() else { return Vec::new() };
     transport.translate(outbox);
     let mut last = Vec::new();

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use super::{Server, Timer};
+use crate::log::log;
 use crate::machine::{Action, ConnectionId, Events, SessionId};
-use crate::narration::narrate;
 
 impl Server {
     /// Drops the clients for which too much waits, each by itself or those that are away together.
@@ -26,7 +26,7 @@ impl Server {
     /// What waits for a client that has come is not held against it: it can't have read that.
     pub(super) fn begins_to_read(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.waited = session.link.outbox.unwritten_size();
+            session.waited = session.sequence.outbox.unwritten_size();
         }
     }
 
@@ -36,7 +36,7 @@ impl Server {
             if !session.is_slow(&self.options) {
                 session.connections().for_each(|connection| self.hear_on(connection, now, events));
             } else if tried || !session.is_connected() {
-                narrate!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.link.outbox.size());
+                log!(self.verbose, "SERVER SLOW CONSUMER", session.name, "{} bytes", session.sequence.outbox.size());
                 self.end_session(id, now, events);
             } else {
                 self.overflowing.add(id);

@@ -55,7 +55,7 @@ impl Server {
         self.schedule.relayed();
     }
 
-    /// Whoever has not come by now is not there.
+    /// A client that has not come by now is not there.
     pub(super) fn give_up_held(&mut self) {
         for (name, held) in self.stop_holding() {
             self.release(held.hold);
@@ -65,8 +65,8 @@ impl Server {
         }
     }
 
-    /// Nobody comes any more, since the server closes. Clients ask the next server for what has not been answered, and send
-    /// held messages again; those of protocol 1 can't, and learn that nobody is there.
+    /// No client comes any more, since the server closes. Clients ask the next server for what has not been answered, and send
+    /// held messages again; those of protocol 1 can't, and learn that the receiver is not there.
     pub(super) fn close_held(&mut self) {
         for (name, held) in self.stop_holding() {
             if let Some(relay) = self.relays.take(held.relay)
@@ -84,7 +84,7 @@ impl Server {
     }
 
     /// Whether a message has to wait for its receiver, which may be on its way as the sender was. A delivery
-    /// waits only if it waited for the server, or would overtake a message that waits: whoever asks a new
+    /// waits only if it waited for the server, or would overtake a message that waits: a client that asks a new
     /// server for a client that is not there is told so at once.
     pub(super) fn is_held(&self, frame: &Frame<'_>, now: Instant) -> bool {
         self.may_hold(frame, now)

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use crate::link::Receipt;
 use crate::machine::{Action, ConnectionId, SessionId};
 use crate::protocol::Partial;
+use crate::sequence::Receipt;
 
 /// A message up to this size, in bytes, does not wait: it holds little, and there are many.
 const SMALL: usize = 64 * 1024;
@@ -123,7 +123,7 @@ impl Unfinished {
         let before = self.take(connection);
         if part.bytes > 0 {
             let mut begun = Begun { part, moved: now, mark: part.bytes };
-            // Whoever sends a byte now and then does not go on. Where less was kept than was read, one has been completed.
+            // A connection that sends a byte now and then does not go on. Where less was kept than was read, one has been completed.
             if let Some(before) = before
                 && part.bytes >= before.part.bytes + read
                 && part.bytes < before.mark + SMALL
@@ -162,7 +162,7 @@ impl Unfinished {
         }
     }
 
-    /// A handler was called for the message of that receipt, and for all before it; without one, nobody waits for any more.
+    /// A handler was called for the message of that receipt, and for all before it; without one, for all of them.
     pub(super) fn handled(&mut self, session: SessionId, receipt: Option<Receipt>, actions: &mut VecDeque<Action>) {
         if self.given.is_empty() {
             return;
@@ -180,7 +180,7 @@ impl Unfinished {
         self.changed(actions);
     }
 
-    /// When [`Unfinished::stalled`] has to be asked, where that was not known before.
+    /// When [`Unfinished::stalled`] is to be called, where that was not known before.
     pub(super) fn alarm(&mut self, now: Instant) -> Option<Instant> {
         if self.look.is_some() || self.waiting.is_empty() {
             return None;

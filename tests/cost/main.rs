@@ -56,10 +56,10 @@ fn does_not_grow<T: FnMut(usize)>(what: &str, prepare: impl Fn(usize) -> T) {
 fn drain(machine: &mut dyn Machine, now: Instant) -> usize {
     let events = &mut |_: Event<'_>| ();
     let mut count = 0;
-    machine.settle(now, events);
+    machine.prepare(now, events);
     loop {
         while machine.next_action().is_some() {}
-        let Some(connection) = machine.next_dirty() else { return count };
+        let Some(connection) = machine.next_write() else { return count };
         while !machine.unwritten(connection).is_empty() {
             let written = machine.unwritten(connection).len();
             count += written;

@@ -3,11 +3,11 @@
 use ipcio::Code;
 use ipcio::driver::machine::Event;
 
-use crate::play::{CLIENTS, Play, SERVER, name, number_of};
+use crate::applications::{Applications, CLIENTS, SERVER, name, number_of};
 use crate::strangers;
 use crate::world::{Said, Side};
 
-impl Play {
+impl Applications {
     /// Takes in what the machines have said.
     pub(super) fn listen(&mut self) {
         for said in self.world.take_server() {

@@ -7,7 +7,7 @@ use ipcio::driver::protocol::handshake::{self, Hello};
 use ipcio::driver::protocol::v1::message::{self, Message};
 use ipcio::driver::protocol::v1::splitter::Splitter;
 
-use crate::play::{CLIENTS, OLD, Play, SERVER, name, number_of};
+use crate::applications::{Applications, CLIENTS, OLD, SERVER, name, number_of};
 use crate::world::COMMAND;
 
 const LIMIT: usize = 1 << 24;
@@ -32,7 +32,7 @@ impl Socket {
     }
 }
 
-impl Play {
+impl Applications {
     /// It connects, sends, reads, or does not.
     pub(super) fn old_client_acts(&mut self) {
         let is_gone =

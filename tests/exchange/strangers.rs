@@ -2,7 +2,7 @@
 
 use ipcio::driver::protocol::frame::{Flags, Frame, Kind};
 
-use crate::play::{Play, SERVER, name};
+use crate::applications::{Applications, SERVER, name};
 use crate::world::COMMAND;
 
 /// What their names begin with.
@@ -28,7 +28,7 @@ const KINDS: [Kind; 14] = [
     Kind::Padding,
 ];
 
-impl Play {
+impl Applications {
     /// One of them does something.
     pub(crate) fn a_stranger_acts(&mut self) {
         self.strangers.retain(|&raw| self.world.raws[raw].is_open());

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ipcio::driver::protocol::frame::Kind;
 
-use crate::play::{CLIENTS, Note, OLD, Play, SERVER, name, side};
+use crate::applications::{Applications, CLIENTS, Note, OLD, SERVER, name, side};
 use crate::world::Side;
 
-impl Play {
+impl Applications {
     /// Everybody comes back, and all that is under way arrives.
     pub(crate) fn end(&mut self) {
         self.world.mortality = None;

@@ -64,12 +64,12 @@ impl Crowd {
         let mut written = Vec::new();
         let closed = &mut self.closed;
         let mut events = |event: Event<'_>| *closed |= matches!(event, Event::Closed);
-        self.server.settle(self.now, &mut events);
+        self.server.prepare(self.now, &mut events);
         loop {
             if self.server.next_action().is_some() {
                 continue;
             }
-            let Some(connection) = self.server.next_dirty() else { return written };
+            let Some(connection) = self.server.next_write() else { return written };
             while let bytes = self.server.unwritten(connection).to_vec()
                 && !bytes.is_empty()
             {

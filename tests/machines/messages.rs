@@ -217,7 +217,7 @@ fn whoever_parses_large_texts_gets_them_unchecked_and_nobody_else_does() {
         if let Some(Said::Message { session, .. }) = said.first() {
             let session = *session;
             let now = world.now;
-            world.server().distrust(session, now, &mut |_: Event<'_>| ());
+            world.server().reject_payload(session, now, &mut |_: Event<'_>| ());
             world.flush(Side::Server);
             world.settle();
         }
@@ -241,7 +241,7 @@ fn a_client_leaves_a_server_that_it_distrusts_and_comes_back() {
     assert_eq!(messages(&said), [(large.as_str(), false)]);
     let now = world.now;
     let mut left = Vec::new();
-    world.clients[alice].distrust(now, &mut |event: Event<'_>| left.push(Said::from(event)));
+    world.clients[alice].reject_payload(now, &mut |event: Event<'_>| left.push(Said::from(event)));
     assert_eq!(left, [Said::Disconnected]);
     world.wait(SECOND);
     assert!(world.clients[alice].is_connected());

@@ -325,12 +325,12 @@ impl World {
 
     /// Carries out and writes everything that a machine wants.
     pub(crate) fn flush(&mut self, side: Side) {
-        self.call_only(side, |machine, now, mut events| machine.settle(now, &mut events));
+        self.call_only(side, |machine, now, mut events| machine.prepare(now, &mut events));
         loop {
             let Some(machine) = self.machine(side) else { return };
             if let Some(action) = machine.next_action() {
                 self.act(side, action);
-            } else if let Some(connection) = machine.next_dirty() {
+            } else if let Some(connection) = machine.next_write() {
                 if let Some(pipe) = self.pipe(side, connection) {
                     self.write(pipe, side);
                 } else if side == Side::Server {

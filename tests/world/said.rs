@@ -1,8 +1,8 @@
 //! What machines say, kept to be looked at.
 
 use ipcio::Code;
-use ipcio::driver::link::Receipt;
 use ipcio::driver::machine::{Event, Incoming, Payload, SessionId};
+use ipcio::driver::sequence::Receipt;
 
 /// Something that a machine said.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use crate::protocol::chunk::Chunk;
 use crate::protocol::frame::{self, Flags, Frame, Kind};
 
 impl Outbox {
-    /// Puts encoded frames, which the peer had acknowledged on an earlier numbering, in front of all others.
+    /// Puts encoded frames, which the peer had acknowledged on an earlier epoch, in front of all others.
     /// To be called right after [`restart`](Self::restart).
     pub fn put_back<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
         let mut chunk = Vec::new();

@@ -63,7 +63,7 @@ impl Outbox {
         }
     }
 
-    /// Takes the void frames out of a chunk that have not been written: nobody has counted them yet.
+    /// Takes the void frames out of a chunk that have not been written: the peer has not counted them yet.
     fn compact(&mut self, index: usize, mut moved: impl FnMut(u64, Place)) {
         let number = self.number(index);
         let is_last = index + 1 == self.chunks.len();
@@ -91,7 +91,7 @@ impl Outbox {
             from += size;
         }
         chunk.truncate(to);
-        // A chunk without frames would end the queue for whoever reads it.
+        // A chunk without frames would end the queue for its reader.
         if to == start && !is_last {
             let padding = Frame::bare(Kind::Padding, 0);
             padding.encode(chunk);

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::protocol::{ProtocolError, json};
 
-/// Commands that are part of the protocol: nobody may send them or handle them as their own.
+/// Commands that are part of the protocol: applications may not send or handle them.
 pub const RESTRICTED: [&str; 6] = ["handshake", "discover", "broadcast", "emit", "deliver", "error"];
 
 /// One message of protocol 1.

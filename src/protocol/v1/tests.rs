@@ -113,7 +113,7 @@ fn what_one_side_writes_the_other_one_reads() {
     let Some((Kind::Request, number, ..)) = client.read(PRIVATE, &private) else { panic!("{private}") };
     let [_, answer] = client.write(frame(Kind::Failure, number, "", "{\"message\":\"no\"}"));
     assert_eq!(server.read(PRIVATE, &answer), expected(Kind::Response, 1 << 53, "", "", "null"));
-    // One under an id that the application gave: nobody waits for its answer.
+    // One under an id that the application gave: its answer is dropped.
     let [_, private] = server.write(frame(Kind::Request, 0, "own", "1"));
     assert!(private.ends_with("\"delivery\":\"own\"}"), "{private}");
     let Some((Kind::Request, number, ..)) = client.read(PRIVATE, &private) else { panic!("{private}") };

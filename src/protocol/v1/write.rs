@@ -74,7 +74,7 @@ impl Translation {
             (Kind::Broadcast, Side::Client) => self.write_wrapped("broadcast", frame, &payload),
             (Kind::Request, Side::Client) if !frame.name.is_empty() => self.write_wrapped("emit", frame, &payload),
             (Kind::Request, _) => {
-                // A delivery without a number is one that nobody waits for, under an id that the application gave.
+                // A delivery without a number has no waiting caller, and an id that the application gave.
                 let delivery = if frame.id == 0 { frame.name.to_owned() } else { self.delivery(frame.id) };
                 self.write_message(frame.command, &payload, Some(&delivery));
             }

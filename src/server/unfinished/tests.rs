@@ -80,7 +80,7 @@ fn where_the_nearest_would_not_fit_the_others_wait_until_it_is_complete() {
     assert!(crowd.may_read(5));
     assert_eq!(crowd.read_again(), Vec::<u32>::new());
     crowd.notes(2, Partial::default());
-    // The next one, and nobody with whom it could become too much again.
+    // The next one, and none with which it could become too much again.
     assert_eq!(crowd.read_again(), [1]);
     crowd.notes(5, Partial::default());
     crowd.notes(1, Partial { bytes: 5 * MEGABYTE, missing: MEGABYTE });
@@ -106,13 +106,13 @@ fn a_connection_that_ends_makes_room_whether_it_was_read_or_waited() {
 }
 
 #[test]
-fn whoever_does_not_go_on_while_others_wait_is_ended_and_nobody_else() {
+fn a_connection_that_does_not_go_on_while_others_wait_is_ended_and_no_other_one() {
     let mut crowd = Crowd::new();
     [(1, 5), (2, 4), (3, 1)].into_iter().for_each(|(id, megabytes)| crowd.has(id, megabytes, 6));
     assert_eq!(crowd.stalled_within(60_000), Vec::<u32>::new());
     assert!(!crowd.may_read(2));
     assert_eq!(crowd.stalled_within(1_900), Vec::<u32>::new());
-    // A byte is not enough, and 3, which nobody keeps from going on, does not.
+    // A byte is not enough, and 3 does not go on although it may.
     crowd.notes(1, Partial { bytes: 5 * MEGABYTE + 1, missing: MEGABYTE - 1 });
     assert_eq!(crowd.stalled_within(400), [1, 3]);
     assert_eq!(crowd.read_again(), [2]);
@@ -120,7 +120,7 @@ fn whoever_does_not_go_on_while_others_wait_is_ended_and_nobody_else() {
 }
 
 #[test]
-fn small_messages_may_go_beyond_the_limit_and_far_beyond_it_nobody_begins_another_one() {
+fn small_messages_may_go_beyond_the_limit_and_far_beyond_it_no_connection_begins_another_one() {
     let mut crowd = Crowd::new();
     let part = Partial { bytes: 60_000, missing: 1 };
     let count = u32::try_from(20 * MEGABYTE / part.bytes).unwrap();
@@ -132,7 +132,7 @@ fn small_messages_may_go_beyond_the_limit_and_far_beyond_it_nobody_begins_anothe
 }
 
 #[test]
-fn a_length_that_was_only_claimed_holds_up_nobody_who_is_nearer_to_completion() {
+fn a_length_that_was_only_claimed_holds_up_no_connection_that_is_nearer_to_completion() {
     let mut crowd = Crowd::new();
     (0..50).for_each(|id| crowd.notes(id, Partial { bytes: 100, missing: 1 << 32 }));
     crowd.has(50, 1, 2);
@@ -145,9 +145,9 @@ fn an_application_that_is_busy_is_given_no_more_large_messages_than_half_of_the_
     let session = SessionId(1);
     let receipts: Vec<Receipt> = (1..=3)
         .map(|_| {
-            let mut link = crate::link::Link::default();
-            link.count(crate::protocol::frame::Kind::Send);
-            link.give()
+            let mut sequence = crate::sequence::Sequence::default();
+            sequence.count(crate::protocol::frame::Kind::Send);
+            sequence.give()
         })
         .collect();
     crowd.has(1, 5, 6);

@@ -7,8 +7,8 @@ use crate::protocol::outbox::Outbox;
 /// Stands for a message until its handler has been called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Receipt {
-    /// Counts the numberings of a session; a receipt of an earlier one says nothing any more.
-    numbering: u32,
+    /// Counts the epochs of a session; a receipt of an earlier one says nothing any more.
+    epoch: u32,
     sequence: u64,
 }
 
@@ -21,10 +21,10 @@ impl Receipt {
 
 /// The sequence numbers of a session, both ways, and the queue of what goes out.
 #[derive(Debug, Default)]
-pub struct Link {
+pub struct Sequence {
     /// What goes out.
     pub outbox: Outbox,
-    numbering: u32,
+    epoch: u32,
     /// Sequenced frames that came in.
     received: u64,
     /// The last of them that was given to the application.
@@ -36,7 +36,7 @@ pub struct Link {
     reported: u64,
 }
 
-impl Link {
+impl Sequence {
     /// Sequenced frames that came in.
     pub fn received(&self) -> u64 {
         self.received
@@ -55,17 +55,17 @@ impl Link {
 
     /// Stands for the frame that was counted last.
     pub fn last(&self) -> Receipt {
-        Receipt { numbering: self.numbering, sequence: self.received }
+        Receipt { epoch: self.epoch, sequence: self.received }
     }
 
     /// Whether a receipt still says something.
-    pub fn is_of_this_numbering(&self, receipt: Receipt) -> bool {
-        receipt.numbering == self.numbering
+    pub fn is_current(&self, receipt: Receipt) -> bool {
+        receipt.epoch == self.epoch
     }
 
     /// The application has been called for the message of this receipt, and all before it.
     pub fn handled(&mut self, receipt: Receipt) {
-        if self.is_of_this_numbering(receipt) {
+        if self.is_current(receipt) {
             self.handled = self.handled.max(receipt.sequence);
         }
     }
@@ -76,12 +76,12 @@ impl Link {
     }
 
     /// How many frames could be acknowledged that are not.
-    pub fn unreported(&self) -> u64 {
+    pub fn unacknowledged(&self) -> u64 {
         self.acknowledgeable().saturating_sub(self.reported)
     }
 
     /// Queues an acknowledgement of everything that can be, if there is any.
-    pub fn report(&mut self) -> bool {
+    pub fn acknowledge(&mut self) -> bool {
         let count = self.acknowledgeable();
         let due = count > self.reported;
         if due {
@@ -91,7 +91,7 @@ impl Link {
         due
     }
 
-    /// Goes on with a peer that has received `count` frames of this numbering.
+    /// Goes on with a peer that has received `count` frames of this epoch.
     pub fn resume(&mut self, count: u64) -> Result<(), ProtocolError> {
         // The last acknowledgement may have been lost.
         self.reported = 0;
@@ -101,7 +101,7 @@ impl Link {
     /// Starts over with a peer that knows nothing of this session: both count from 1.
     pub fn restart(&mut self) {
         self.outbox.restart();
-        self.numbering += 1;
+        self.epoch += 1;
         (self.received, self.given, self.handled) = (0, 0, 0);
         (self.acknowledged, self.reported) = (0, 0);
     }
@@ -130,41 +130,41 @@ mod tests {
 
     #[test]
     fn a_message_is_acknowledged_once_its_handler_was_called_and_not_before() {
-        let mut link = Link::default();
-        link.count(Kind::Send);
-        let first = link.give();
-        link.count(Kind::Emit);
-        assert!(!link.report());
-        link.handled(first);
-        assert_eq!(link.unreported(), 2);
-        assert!(link.report());
-        assert!(!link.report());
+        let mut sequence = Sequence::default();
+        sequence.count(Kind::Send);
+        let first = sequence.give();
+        sequence.count(Kind::Emit);
+        assert!(!sequence.acknowledge());
+        sequence.handled(first);
+        assert_eq!(sequence.unacknowledged(), 2);
+        assert!(sequence.acknowledge());
+        assert!(!sequence.acknowledge());
     }
 
     #[test]
     fn what_was_acknowledged_stays_so_while_a_later_handler_runs() {
-        let mut link = Link::default();
-        link.count(Kind::Emit);
-        assert!(link.report());
-        link.count(Kind::Send);
-        link.give();
-        assert_eq!(link.unreported(), 0);
-        assert!(!link.report());
+        let mut sequence = Sequence::default();
+        sequence.count(Kind::Emit);
+        assert!(sequence.acknowledge());
+        sequence.count(Kind::Send);
+        sequence.give();
+        assert_eq!(sequence.unacknowledged(), 0);
+        assert!(!sequence.acknowledge());
         // Another connection is told the same anew, and no less.
-        link.resume(0).unwrap();
-        assert!(link.report());
-        assert_eq!(link.reported, 1);
+        sequence.resume(0).unwrap();
+        assert!(sequence.acknowledge());
+        assert_eq!(sequence.reported, 1);
     }
 
     #[test]
-    fn a_receipt_of_an_earlier_numbering_says_nothing() {
-        let mut link = Link::default();
-        link.count(Kind::Send);
-        let old = link.give();
-        link.restart();
-        link.count(Kind::Send);
-        link.give();
-        link.handled(old);
-        assert_eq!(link.unreported(), 0);
+    fn a_receipt_of_an_earlier_epoch_says_nothing() {
+        let mut sequence = Sequence::default();
+        sequence.count(Kind::Send);
+        let old = sequence.give();
+        sequence.restart();
+        sequence.count(Kind::Send);
+        sequence.give();
+        sequence.handled(old);
+        assert_eq!(sequence.unacknowledged(), 0);
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const OLD: usize = CLIENTS + 1;
 pub(crate) type Note = (String, u64);
 
 /// What the applications around the machines know.
-pub(crate) struct Play {
+pub(crate) struct Applications {
     pub(crate) world: World,
     /// Messages that no handler was called for yet, of the server and of each client.
     pub(super) inboxes: Vec<VecDeque<Said>>,
@@ -64,19 +64,19 @@ pub(crate) fn name(index: usize) -> String {
     }
 }
 
-impl Play {
-    pub(crate) fn new(seed: u64) -> Play {
-        Play::with_options(seed, world::server_options())
+impl Applications {
+    pub(crate) fn new(seed: u64) -> Applications {
+        Applications::with_options(seed, world::server_options())
     }
 
     /// Everybody is connected and nothing has been sent.
-    pub(crate) fn with_options(seed: u64, options: ipcio::driver::server::Options) -> Play {
+    pub(crate) fn with_options(seed: u64, options: ipcio::driver::server::Options) -> Applications {
         let mut world = World::with_options(seed, options);
         for index in 0..CLIENTS {
             world.client(&name(index));
         }
         world.settle();
-        let mut play = Play {
+        let mut applications = Applications {
             world,
             inboxes: vec![VecDeque::new(); CLIENTS + 1],
             unanswered: Vec::new(),
@@ -98,8 +98,8 @@ impl Play {
             server_has_closed: false,
             next: 0,
         };
-        play.old_client_catches_up();
-        play
+        applications.old_client_catches_up();
+        applications
     }
 
     /// One thing happens.
