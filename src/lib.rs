@@ -57,5 +57,6 @@ mod trust;
 
 pub use error::{Code, Error};
 pub use runtime::{
-    Bytes, Client, ClientBuilder, Content, Data, Discovered, HandlerError, Message, Server, ServerBuilder,
+    Bytes, Client, ClientBuilder, ClientEvent, Content, Data, Discovered, EventReceiver, HandlerError, Message, Server,
+    ServerBuilder, ServerEvent,
 };

@@ -186,6 +186,10 @@ pub enum Event<'a> {
     SessionDisconnected {
         /// Its session.
         session: SessionId,
+        /// Its name.
+        name: &'a str,
+        /// Its id.
+        uuid: &'a str,
     },
     /// A session will not come back.
     SessionEnded {

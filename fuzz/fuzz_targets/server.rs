@@ -57,7 +57,7 @@ impl Events for Known {
                 assert_ne!(before, Some(true), "it was connected");
                 self.uuids.insert(session, uuid.to_owned());
             }
-            Event::SessionDisconnected { session } => {
+            Event::SessionDisconnected { session, .. } => {
                 assert_eq!(self.sessions.insert(session, false), Some(true), "it was not connected");
             }
             Event::SessionEnded { session, .. } => {

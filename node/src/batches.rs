@@ -88,7 +88,7 @@ impl Events for Batches {
                 batch.string(name);
                 batch.string(uuid);
             }
-            Event::SessionDisconnected { session } => {
+            Event::SessionDisconnected { session, .. } => {
                 self.begin(EventKind::SessionDisconnected).number(u64::from(session.0));
             }
             Event::SessionEnded { session, name, messages, bytes } => {
@@ -183,7 +183,7 @@ mod tests {
             Event::Disconnected,
             Event::Refused { error: error.clone() },
             Event::SessionConnected { session, name, uuid },
-            Event::SessionDisconnected { session },
+            Event::SessionDisconnected { session, name, uuid },
             Event::SessionEnded { session, name, messages, bytes },
             Event::Drained { session },
             Event::Closed,

@@ -1,6 +1,7 @@
 //! A client on tokio.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::data::{Content, Data};
+use super::events::{ClientEvent, EventReceiver, Feed};
 use super::handlers::{self, Handler, HandlerError};
 use super::instance::Instance;
 use super::message::Message;
@@ -48,6 +50,8 @@ struct Shared {
     pending: Pending,
     status: watch::Receiver<Status>,
     name: String,
+    path: PathBuf,
+    feed: Feed<ClientEvent>,
 }
 
 /// Who is there, and what the server handles.
@@ -62,13 +66,20 @@ pub struct Discovered {
 
 impl Client {
     pub(super) fn start(machine: client::Client, mode: u32, handlers: Vec<(String, Handler)>) -> Result<Client, Error> {
-        let name = machine.name().to_owned();
+        let (name, path) = (machine.name().to_owned(), machine.path());
+        let feed = Feed::new();
         let pending = Pending::default();
         let (sender, status) = watch::channel(Status::Connecting);
-        let recorder = |calls| ClientRecorder { calls, pending: pending.clone(), status: sender };
+        let recorder = |calls| ClientRecorder {
+            calls,
+            pending: pending.clone(),
+            status: sender,
+            feed: feed.clone(),
+            path: path.clone(),
+        };
         let instance = Instance::new(machine, mode, handlers, recorder)?;
         instance.driver.step(|io, _, _| io.machine.connect())?;
-        Ok(Client { shared: Arc::new(Shared { instance, pending, status, name }) })
+        Ok(Client { shared: Arc::new(Shared { instance, pending, status, name, path, feed }) })
     }
 
     /// Waits until it is connected, however long that takes.
@@ -95,6 +106,46 @@ impl Client {
     /// What keeps it from being connected, as far as it has noticed; `None` once it is.
     pub fn waits_for(&self) -> Option<Error> {
         self.shared.instance.driver.with(|io, _, _| io.machine.waits_for().cloned())
+    }
+
+    /// Receives the client's events. It begins with its state, [`ClientEvent::Connected`] or [`ClientEvent::Waiting`], and
+    /// each change follows. [`EventReceiver::recv`] gives `None` when the client was closed or could not connect at all;
+    /// [`Client::connected`] gives the reason then.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), ipcio::Error> {
+    /// # let domain = format!("doc-client-events-{}", std::process::id());
+    /// use ipcio::ClientEvent;
+    ///
+    /// let client = ipcio::Client::builder().domain(&domain).name("alice").start()?;
+    /// let mut events = client.events();
+    /// if let Some(ClientEvent::Waiting { path, reason, .. }) = events.recv().await {
+    ///     eprintln!("{}: {reason}", path.display());
+    /// }
+    ///
+    /// let server = ipcio::Server::builder().domain(&domain).start()?;
+    /// assert_eq!(events.recv().await, Some(ClientEvent::Connected));
+    ///
+    /// client.close().await?;
+    /// assert_eq!(events.recv().await, Some(ClientEvent::Disconnected));
+    /// assert_eq!(events.recv().await, None);
+    /// # server.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(&self) -> EventReceiver<ClientEvent> {
+        let Shared { instance, status, path, feed, .. } = &*self.shared;
+        instance.driver.with(|io, _, _| {
+            let first = match &*status.borrow() {
+                Status::Connected => Some(ClientEvent::Connected),
+                _ => io
+                    .machine
+                    .waits_for()
+                    .map(|reason| ClientEvent::Waiting { path: path.clone(), reason: reason.clone() }),
+            };
+            feed.subscribe(first, |events| ClientEvent::Missed { events })
+        })
     }
 
     /// What waits to be sent, acknowledged or answered: how many messages, and their size in bytes. See

@@ -1,12 +1,14 @@
 //! What the callers of a client wait for, and the events that end their waiting.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 use tokio::sync::{oneshot, watch};
 
 use super::data::Data;
+use super::events::{ClientEvent, Feed};
 use super::handlers::Calls;
 use crate::error::{self, Error};
 use crate::machine::{Event, Events};
@@ -92,12 +94,28 @@ pub(super) struct ClientRecorder {
     pub(super) calls: Calls,
     pub(super) pending: Pending,
     pub(super) status: watch::Sender<Status>,
+    pub(super) feed: Feed<ClientEvent>,
+    /// The path of the server's socket.
+    pub(super) path: PathBuf,
 }
 
 impl ClientRecorder {
+    fn connected(&self) {
+        self.status.send_replace(Status::Connected);
+        self.feed.send(|| ClientEvent::Connected);
+    }
+
+    /// The connection is gone, if there was one.
+    fn disconnected(&self, status: Status) {
+        if matches!(self.status.send_replace(status), Status::Connected) {
+            self.feed.send(|| ClientEvent::Disconnected);
+        }
+    }
+
     fn end(&self, error: Error) {
         self.pending.end(&error);
-        self.status.send_replace(Status::Ended(error));
+        self.disconnected(Status::Ended(error));
+        self.feed.end();
     }
 }
 
@@ -115,8 +133,12 @@ impl Events for ClientRecorder {
             Event::TimedOut { request } => self.pending.end_delivery(request, Err(error::timed_out())),
             Event::Settled { count } => self.pending.received(count),
             Event::Rejected { error } => self.pending.rejected(error),
-            Event::Connected { .. } => drop(self.status.send_replace(Status::Connected)),
-            Event::Disconnected => drop(self.status.send_replace(Status::Connecting)),
+            Event::Connected { .. } => self.connected(),
+            Event::Disconnected => self.disconnected(Status::Connecting),
+            Event::Waiting { error } => {
+                self.feed.send(|| ClientEvent::Waiting { path: self.path.clone(), reason: error });
+            }
+            Event::Drained { .. } => self.feed.send(|| ClientEvent::Drained),
             Event::Refused { error } => self.end(error),
             Event::Closed => self.end(error::closed()),
             Event::SessionConnected { .. }
@@ -124,9 +146,7 @@ impl Events for ClientRecorder {
             | Event::SessionEnded { .. }
             | Event::Dropped { .. }
             | Event::Relistened
-            | Event::Displaced
-            | Event::Waiting { .. }
-            | Event::Drained { .. } => {}
+            | Event::Displaced => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::data::Content;
+use super::events::{EventReceiver, Feed, ServerEvent};
 use super::handlers::{self, Calls, Handler, HandlerError};
 use super::instance::Instance;
 use super::message::Message;
@@ -50,6 +51,7 @@ struct Shared {
     instance: Instance<server::Server>,
     closed: watch::Receiver<bool>,
     path: PathBuf,
+    feed: Feed<ServerEvent>,
 }
 
 impl Server {
@@ -61,12 +63,14 @@ impl Server {
         let machine = server::Server::new(options);
         let path = machine.path();
         let (sender, closed) = watch::channel(false);
-        let instance = Instance::new(machine, mode, handlers, |calls| ServerRecorder { calls, closed: sender })?;
+        let feed = Feed::new();
+        let recorder = |calls| ServerRecorder { calls, closed: sender, feed: feed.clone() };
+        let instance = Instance::new(machine, mode, handlers, recorder)?;
         instance.driver.step(|io, now, _| {
             let listener = io.machine.start(now)?;
             io.listen(listener, &path).inspect_err(|_| io.machine.start_failed())
         })?;
-        Ok(Server { shared: Arc::new(Shared { instance, closed, path }) })
+        Ok(Server { shared: Arc::new(Shared { instance, closed, path, feed }) })
     }
 
     /// The path of its control socket.
@@ -83,6 +87,44 @@ impl Server {
     /// are connected stay, and nobody else comes. A socket that was only removed is made anew.
     pub fn is_displaced(&self) -> bool {
         self.shared.instance.driver.with(|io, _, _| io.is_displaced())
+    }
+
+    /// Receives the server's events. It begins with a [`ServerEvent::ClientConnected`] for each client that is connected,
+    /// and each change follows. [`EventReceiver::recv`] gives `None` when the server was closed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), ipcio::Error> {
+    /// # let domain = format!("doc-server-events-{}", std::process::id());
+    /// use ipcio::ServerEvent;
+    ///
+    /// let server = ipcio::Server::builder().domain(&domain).start()?;
+    /// let mut events = server.events();
+    /// let log = tokio::spawn(async move {
+    ///     while let Some(event) = events.recv().await {
+    ///         match event {
+    ///             ServerEvent::ClientConnected { name, .. } => println!("{name} is here"),
+    ///             ServerEvent::ClientDisconnected { name, .. } => println!("{name} is gone"),
+    ///             ServerEvent::Dropped { name, messages, .. } => println!("{name} lost {messages} messages"),
+    ///             other => println!("{other:?}"),
+    ///         }
+    ///     }
+    /// });
+    /// # let client = ipcio::Client::builder().domain(&domain).connect().await?;
+    /// # client.close().await?;
+    ///
+    /// server.close().await?;
+    /// log.await.expect("it does not panic");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(&self) -> EventReceiver<ServerEvent> {
+        let Shared { instance, feed, .. } = &*self.shared;
+        instance.driver.with(|io, _, _| {
+            let clients = io.machine.clients().map(|(name, uuid)| connected(name, uuid));
+            let displaced = io.is_displaced().then_some(ServerEvent::Displaced);
+            feed.subscribe(clients.chain(displaced), |events| ServerEvent::Missed { events })
+        })
     }
 
     /// Adds a handler for a command, as [`ServerBuilder::handler`](crate::ServerBuilder::handler) does. A handler that holds a clone of the
@@ -162,14 +204,40 @@ impl std::fmt::Debug for Server {
 struct ServerRecorder {
     calls: Calls,
     closed: watch::Sender<bool>,
+    feed: Feed<ServerEvent>,
 }
 
 impl Events for ServerRecorder {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Message(incoming) => self.calls.add(&incoming),
-            Event::Closed => drop(self.closed.send_replace(true)),
-            _ => {}
+            Event::SessionConnected { name, uuid, .. } => self.feed.send(|| connected(name, uuid)),
+            Event::SessionDisconnected { name, uuid, .. } => {
+                self.feed.send(|| ServerEvent::ClientDisconnected { name: name.to_owned(), uuid: uuid.to_owned() })
+            }
+            Event::SessionEnded { messages: 0, .. } => {}
+            Event::SessionEnded { name, messages, bytes, .. } | Event::Dropped { name, messages, bytes } => {
+                self.feed.send(|| ServerEvent::Dropped { name: name.to_owned(), messages, bytes });
+            }
+            Event::Relistened => self.feed.send(|| ServerEvent::Relistened),
+            Event::Displaced => self.feed.send(|| ServerEvent::Displaced),
+            Event::Closed => {
+                self.feed.end();
+                self.closed.send_replace(true);
+            }
+            Event::Answer { .. }
+            | Event::TimedOut { .. }
+            | Event::Settled { .. }
+            | Event::Rejected { .. }
+            | Event::Connected { .. }
+            | Event::Disconnected
+            | Event::Waiting { .. }
+            | Event::Refused { .. }
+            | Event::Drained { .. } => {}
         }
     }
+}
+
+fn connected(name: &str, uuid: &str) -> ServerEvent {
+    ServerEvent::ClientConnected { name: name.to_owned(), uuid: uuid.to_owned() }
 }

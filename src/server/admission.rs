@@ -273,7 +273,7 @@ impl Server {
         for old in session.connections() {
             if self.connections.remove(&old).is_some() {
                 self.actions.push_back(Action::Close(old));
-                events.event(Event::SessionDisconnected { session: id });
+                events.event(session.disconnected(id));
             }
         }
         if let Wire::Lost { absent, expired } = session.wire {

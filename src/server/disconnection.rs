@@ -69,7 +69,7 @@ impl Server {
             "kept until it is back: {} messages",
             session.sequence.outbox.len()
         );
-        events.event(Event::SessionDisconnected { session: id });
+        events.event(session.disconnected(id));
         let name = session.name.clone();
         self.decide_claims(&name, now, events);
     }
@@ -122,7 +122,7 @@ impl Server {
         self.relays_ended(id, &session.name);
         self.held_messages.has_left(&session.name);
         if session.is_connected() {
-            events.event(Event::SessionDisconnected { session: id });
+            events.event(session.disconnected(id));
         }
         let messages = session.sequence.outbox.len() + missed.0;
         log!(self.verbose, "SERVER LEFT", session.name, "messages that did not arrive: {messages}");

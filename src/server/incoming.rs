@@ -178,9 +178,7 @@ impl Server {
             clients: Vec<&'a str>,
             command_handlers: &'a [Box<str>],
         }
-        let mut connected: Vec<_> = self.sessions.iter().filter(|(_, session)| session.is_connected()).collect();
-        connected.sort_unstable_by_key(|&(id, _)| *id);
-        let clients = connected.into_iter().map(|(_, session)| session.name.as_str()).collect();
+        let clients = self.clients().map(|(name, _)| name).collect();
         // A struct of strings has no way to fail.
         let found = serde_json::to_vec(&Discovered { clients, command_handlers: self.commands.names() });
         let found = Arc::new(found.unwrap_or_default());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::holds::Holds;
 use super::options::Options;
-use crate::machine::{ConnectionId, ListenerId};
+use crate::machine::{ConnectionId, Event, ListenerId, SessionId};
 use crate::protocol::frame::{self, Kind};
 use crate::protocol::outbox::Outbox;
 use crate::sequence::Sequence;
@@ -99,6 +99,11 @@ impl Session {
     /// Whether the client is there.
     pub(super) fn is_connected(&self) -> bool {
         matches!(self.wire, Wire::Connected(_))
+    }
+
+    /// The event that says that the client's connection is gone.
+    pub(super) fn disconnected(&self, session: SessionId) -> Event<'_> {
+        Event::SessionDisconnected { session, name: &self.name, uuid: &self.uuid }
     }
 
     /// Whether the client is expected back.

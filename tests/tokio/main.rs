@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
+mod events;
+
 use std::future::{Ready, pending, ready};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
