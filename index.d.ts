@@ -1,5 +1,5 @@
-// Nothing here needs @types/node or the DOM's types: who has them gets no second copy of another
-// version, and who has not (Deno, Bun, a program that is strict about its globals) need not.
+// Nothing here needs @types/node or the DOM's types. Programs that have them get no second copy of another
+// version, and programs without them (Deno, Bun, or with strict globals) need not install them.
 
 import type {
   AnyCommands,
@@ -20,7 +20,7 @@ export * from './lib/types/handlers.js'
 export * from './lib/types/options.js'
 
 /**
- * The server of a domain: clients connect to it, and it carries their messages to each other.
+ * The server of a domain: clients connect to it, and it relays messages between them.
  * A started server keeps the process alive.
  *
  * It extends Node's `EventEmitter`, but for `emit()`, which sends a message. Events: `connection`,
@@ -42,7 +42,7 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
    * @param options - See {@link ServerOptions}.
    * @param handlers - As for {@link Server.addHandlers}.
    * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that has the wrong type or an
-   * invalid value, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Server.addHandlers} throws.
+   * invalid value, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and what {@link Server.addHandlers} throws.
    */
   constructor(options?: ServerOptions | null, handlers?: ServerHandlers<Commands> | null)
 
@@ -52,22 +52,22 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
   /** The name of its domain. */
   readonly domain: string
 
-  /** Whether its socket is there and takes clients, the same as {@link Server.isStarted}. */
+  /** Whether the server listens on its socket; the same as {@link Server.isStarted}. */
   readonly listening: boolean
 
   /** Whether `start()` was called and `close()` was not. */
   isStarted(): boolean
 
-  /** The path of its socket, or `null` while it is not started. */
+  /** The path of the server's socket, or `null` while it is not started. */
   address(): string | null
 
   /**
-   * Starts to take clients. The socket exists when this returns.
+   * Starts to listen. The socket exists when this returns.
    *
    * @returns The server.
-   * @throws An {@link IpcError}: `ERR_IPC_ALREADY_STARTED`; `EADDRINUSE` where another server runs on
-   * the domain; `EACCES` where the socket's folder can't be written; `ERR_IPC_NOT_A_SOCKET` where a file
-   * of another kind lies in its place.
+   * @throws An {@link IpcError}: `ERR_IPC_ALREADY_STARTED`; `EADDRINUSE` if another server runs on
+   * the domain; `EACCES` if the socket's folder can't be written; `ERR_IPC_NOT_A_SOCKET` if another kind of file
+   * is at the socket's path.
    * @example
    * ```js
    * if (!server.isStarted()) server.start()
@@ -82,9 +82,9 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
    *
    * @param handlers - Functions, by the command that each of them handles.
    * @returns The server.
-   * @throws An {@link IpcError}, and adds none of them: `ERR_IPC_INVALID_ARGUMENT` for no object or a
-   * value that is not a function; `ERR_IPC_RESTRICTED_COMMAND` for a name that is ipcio's own (handshake,
-   * discover, broadcast, emit, deliver, error); `ERR_IPC_HANDLER_EXISTS`.
+   * @throws An {@link IpcError}, and then adds no handler: `ERR_IPC_INVALID_ARGUMENT` if `handlers` is not an object or
+   * a value in it is not a function; `ERR_IPC_RESTRICTED_COMMAND` for a name that ipcio reserves (handshake,
+   * discover, broadcast, emit, deliver, error); `ERR_IPC_HANDLER_EXISTS` if the command has a handler.
    * @example
    * ```js
    * server.addHandlers({
@@ -98,13 +98,13 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
   addHandlers(handlers: ServerHandlers<Commands>): this
 
   /**
-   * Sends a message to one client. Does nothing where no client has this name.
+   * Sends a message to one client. Does nothing if no client has this name.
    *
    * @param client_name - The client's name.
-   * @param command - Which of its handlers to call.
+   * @param command - The command whose handler the client calls.
    * @param message - The data, and the id of a delivery that this answers (as in 0.6.2; handlers
    * answer by returning).
-   * @returns The server.
+   * @returns The server. The message is written at the end of the current tick.
    * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT`, `ERR_IPC_RESTRICTED_COMMAND`,
    * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`.
    * @example
@@ -121,7 +121,7 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
   /**
    * Sends a message to all clients.
    *
-   * @param command - Which of their handlers to call.
+   * @param command - The command whose handler the clients call.
    * @param message - The data, and the name of a client to leave out.
    * @returns The server.
    * @throws As {@link Server.emit}.
@@ -136,10 +136,10 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
   ): this
 
   /**
-   * Sends what is still to be sent, for at most `closeTimeout`, then leaves its clients and removes the
-   * socket. Its clients wait for the next server. `start()` may be called again afterwards.
+   * Sends what is queued and waits for answers, for at most `closeTimeout` milliseconds. Then it disconnects the clients
+   * and removes the socket. The clients wait for the next server. You can call `start()` again afterwards.
    *
-   * @returns A promise that resolves when nothing is open any more; also where it was not started.
+   * @returns A promise that resolves when the server is closed, at once if it was not started. It never rejects.
    * @example
    * ```js
    * process.once('SIGTERM', () => server.close())
@@ -152,7 +152,7 @@ export interface Server<Commands extends CommandMap<Commands> = AnyCommands>
   extends Listenable<ServerEvents> {}
 
 /**
- * A client of a domain. What it sends while there is no connection waits for one. A client that is
+ * A client of a domain. Messages that it sends without a connection wait for one. A client that is
  * connected, or waits for its server, keeps the process alive.
  *
  * It extends Node's `EventEmitter`, but for `emit()`, which sends a message. Events: `connect`,
@@ -174,14 +174,14 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * @param options - See {@link ClientOptions}.
    * @param handlers - As for {@link Client.addHandlers}.
    * @throws An {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT` for an option that has the wrong type or an
-   * invalid value, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and whatever {@link Client.addHandlers} throws.
+   * invalid value, `ERR_IPC_DOMAIN` for a domain's name that can't be part of a socket's path, and what {@link Client.addHandlers} throws.
    */
   constructor(options?: ClientOptions | null, handlers?: ClientHandlers<Commands> | null)
 
   /** Whether it prints to the console what happens. May be set at any time. */
   verbose: boolean
 
-  /** What others call it. */
+  /** Its name, which other clients and the server send messages to. */
   readonly name: string
 
   /** The name of its domain. */
@@ -191,12 +191,12 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   readonly uuid: string | null
 
   /**
-   * What waits to be sent, acknowledged or answered: how many messages, and their size in bytes, headers included. The size
-   * has a limit, see {@link ClientOptions.queueLimit}.
+   * The messages that wait to be sent, acknowledged or answered: their number, and their size in bytes with headers. The
+   * size has a limit, see {@link ClientOptions.queueLimit}.
    */
   readonly queued: { readonly messages: number; readonly bytes: number }
 
-  /** Whether there is a connection now. */
+  /** Whether the client is connected now. */
   isConnected(): boolean
 
   /** Whether `connect()` was called and `close()` was not. */
@@ -219,12 +219,12 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   addHandlers(handlers: ClientHandlers<Commands>): this
 
   /**
-   * Connects to the server of the domain. Where there is none it waits, and tries again for as long as
-   * it takes; so it does whenever the connection is lost. The event `waiting` says why.
+   * Connects to the server of the domain. If there is no server, the client waits and tries again until it is
+   * connected or closed. It does the same whenever the connection is lost. The event `waiting` says why.
    *
    * @returns A promise that resolves when the connection is up. It rejects with an {@link IpcError}:
-   * `ERR_IPC_NAME_TAKEN`, `ERR_IPC_NOT_TRUSTED`, `EACCES` and others of the system's where waiting would not help, or
-   * `ERR_IPC_CLOSED` where `close()` was called meanwhile. After any of these, `connect()` may be called again.
+   * `ERR_IPC_NAME_TAKEN`, `ERR_IPC_NOT_TRUSTED`, `EACCES` and other codes of the system if waiting would not help, or
+   * `ERR_IPC_CLOSED` if `close()` was called meanwhile. After any of these, you can call `connect()` again.
    * @throws An {@link IpcError}, at once: `ERR_IPC_ALREADY_STARTED`.
    * @example
    * ```js
@@ -236,14 +236,14 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   /**
    * Sends a message to the server.
    *
-   * @param command - Which of its handlers to call.
+   * @param command - The command whose handler the server calls.
    * @param message - The data, and the id of a delivery that this answers (as in 0.6.2; handlers
    * answer by returning).
    * @returns A promise that resolves when the server has called the handler (a server of 0.6.2: when
-   * the message is written). Until then it is kept and, after a lost connection, sent again. It
+   * the message is written). Until then the client keeps the message, and sends it again after a lost connection. It
    * rejects with an {@link IpcError}: `ERR_IPC_INVALID_ARGUMENT`, `ERR_IPC_RESTRICTED_COMMAND`,
-   * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`, `ERR_IPC_QUEUE_FULL`, `ERR_IPC_CLOSED`. The last one is no
-   * unhandled rejection if the program does not await the promise.
+   * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`, `ERR_IPC_QUEUE_FULL`, `ERR_IPC_CLOSED`. The last one
+   * causes no unhandled rejection.
    * @example
    * ```js
    * await client.send('log', { level: 'info', text: 'up and running' })
@@ -258,10 +258,10 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
    * Sends a message to another client, through the server.
    *
    * @param client_name - The other client's name.
-   * @param command - Which of its handlers to call.
-   * @param data - What goes with it.
-   * @returns A promise that resolves when the server has received it, also where no client has that
-   * name: `deliver` is the way to know. It rejects as that of {@link Client.send}.
+   * @param command - The command whose handler that client calls.
+   * @param data - The data of the message.
+   * @returns A promise that resolves when the server has received the message, even if no client has that
+   * name; use {@link Client.deliver} to know. It rejects as the promise of {@link Client.send} does.
    * @example
    * ```js
    * await client.emit('bob', 'news', { text: 'The build is green' })
@@ -276,10 +276,10 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   /**
    * Sends a message to all other clients of the domain, through the server.
    *
-   * @param command - Which of their handlers to call.
-   * @param data - What goes with it.
-   * @returns A promise that resolves when the server has received it, and rejects as that of
-   * {@link Client.send}.
+   * @param command - The command whose handler the other clients call.
+   * @param data - The data of the message.
+   * @returns A promise that resolves when the server has received the message, and rejects as the promise of
+   * {@link Client.send} does.
    * @example
    * ```js
    * await client.broadcast('news', { text: 'I am leaving' })
@@ -291,10 +291,11 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   ): Promise<void>
 
   /**
-   * Asks the server who is there and what it handles. Called again while the answer is under way, it
-   * returns the same promise.
+   * Asks the server for the names of the connected clients and for the commands that it handles. If you call this again
+   * before the answer is here, it returns the same promise.
    *
-   * @returns A promise for the answer. It rejects with `ERR_IPC_CLOSED`.
+   * @returns A promise for the answer. It rejects with an {@link IpcError}: `ERR_IPC_CLOSED`, `ERR_IPC_QUEUE_FULL`, or
+   * `ERR_IPC_MESSAGE_TOO_LARGE` if the answer is larger than `maxMessageSize`.
    * @example
    * ```js
    * const { clients, command_handlers } = await client.discover()
@@ -305,11 +306,12 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   /**
    * Sends a message to the server, and waits for its handler's answer.
    *
-   * @param command - Which of its handlers to call.
-   * @param data - What goes with it.
-   * @returns A promise for what the handler returns, or its promise resolves to; `null` for
-   * `undefined`. It rejects as that of {@link Client.send}, and with what the handler threw (`remote` is
-   * true; `ERR_IPC_HANDLER_THREW` where that had no code) or `ERR_IPC_NO_SUCH_COMMAND`.
+   * @param command - The command whose handler the server calls.
+   * @param data - The data of the message.
+   * @returns A promise for what the handler returns, or what its promise resolves to; `null` for
+   * `undefined`. It rejects as the promise of {@link Client.send} does, and with what the handler threw (`remote` is
+   * true; the code is `ERR_IPC_HANDLER_THREW` if that had none), `ERR_IPC_NO_SUCH_COMMAND`, or
+   * `ERR_IPC_TOO_MANY_DELIVERIES`.
    * @example
    * ```js
    * const sum = await client.deliver('add', { a: 1, b: 2 })
@@ -321,14 +323,14 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   ): Promise<CommandResult<Commands, C>>
 
   /**
-   * Sends a message to another client or, where `client_name` is `null`, to the server, and waits for
+   * Sends a message to another client or, if `client_name` is `null`, to the server, and waits for
    * the handler's answer.
    *
    * @param client_name - The other client's name, or `null`.
-   * @param command - Which of its handlers to call.
-   * @param data - What goes with it.
-   * @param options - A time limit, in milliseconds, and a signal to give up on.
-   * @returns A promise as that of the other form. It also rejects with `ERR_IPC_NO_SUCH_CLIENT`,
+   * @param command - The command whose handler the receiver calls.
+   * @param data - The data of the message.
+   * @param options - A time limit in milliseconds, and a signal that cancels the delivery.
+   * @returns A promise like that of the other form. It also rejects with `ERR_IPC_NO_SUCH_CLIENT`,
    * `ERR_IPC_CLIENT_LEFT`, `ERR_IPC_TIMEOUT`, or the signal's reason (by default an error whose name is
    * `AbortError`).
    * @example
@@ -344,11 +346,11 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
   ): Promise<CommandResult<Commands, C>>
 
   /**
-   * Waits, for at most `closeTimeout`, until all that was sent is received and answered, then leaves the
-   * server. What is left then rejects with `ERR_IPC_CLOSED`, and so does what is sent from then on, until `connect()` is
-   * called again.
+   * Waits, for at most `closeTimeout` milliseconds, until everything that was sent is received and answered, then
+   * disconnects. What is unfinished by then rejects with `ERR_IPC_CLOSED`, and so does what is sent later, until
+   * `connect()` is called again.
    *
-   * @returns A promise that resolves when nothing is open any more; also where it was not started.
+   * @returns A promise that resolves when the client is closed, at once if it was not started. It never rejects.
    * @example
    * ```js
    * await client.close()
@@ -360,7 +362,7 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
 export interface Client<Commands extends CommandMap<Commands> = AnyCommands>
   extends Listenable<ClientEvents> {}
 
-/** What {@link Client.discover} finds. */
+/** What {@link Client.discover} resolves to. */
 export interface Discovery {
   /** The names of the connected clients. */
   clients: string[]

@@ -66,7 +66,7 @@ test('the commands that are documented as reserved are those that Rust refuses',
   const list = constants.restrictedCommands
   const [, documented] = /^\| `ERR_IPC_RESTRICTED_COMMAND` .* one of (.*?) \|/m.exec(read('docs/errors.md'))
   assert.deepEqual(documented.match(/(?<=`)\w+(?=`)/g), list)
-  const [, declared] = /for a name that is ipcio's own \(([^)]*)\)/.exec(read('index.d.ts'))
+  const [, declared] = /for a name that ipcio reserves \(([^)]*)\)/.exec(read('index.d.ts'))
   assert.deepEqual(declared.match(/\w+/g), list)
 })
 

@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * Where the native half of ipcio is on this platform. Shared by the loader and by the scripts that build, so that all
- * mean the same file.
+ * Where the addon for this platform is. The loader and the build scripts share this, so that they use the same
+ * file.
  */
 
 const fs = require('node:fs')
@@ -18,7 +18,7 @@ function target() {
   return platform === 'linux' ? `linux-${arch}-${usesMusl() ? 'musl' : 'gnu'}` : `${platform}-${arch}`
 }
 
-/** The package that holds this platform's binary, or null where this version of ipcio comes without one. */
+/** The package with this platform's binary, or null if this version of ipcio has none. */
 function packageName() {
   const name = `@ipcio/${target()}`
   return name in (manifest.optionalDependencies ?? {}) ? name : null
@@ -29,12 +29,12 @@ function fileName() {
   return `ipcio.${target()}.node`
 }
 
-/** The absolute path of what was built on this machine, whether it is there or not. */
+/** The absolute path of a binary that is built on this machine, whether it exists or not. */
 function filePath() {
   return path.join(root, fileName())
 }
 
-/** Whether something was built on this machine. */
+/** Whether a binary was built on this machine. */
 function isBuilt() {
   return exists(fileName())
 }
@@ -44,7 +44,7 @@ function isCheckout() {
   return exists('.git') && isWhole()
 }
 
-/** False if these files are part of a bundle: the package's root is then another program's folder. */
+/** False if these files are part of a bundle: then the package's root is another program's folder. */
 function isWhole() {
   return exists('scripts/build.js')
 }
@@ -55,7 +55,7 @@ function exists(name) {
   try {
     return fs.existsSync(path.join(root, name))
   } catch {
-    // `--permission` does not let everybody look.
+    // `--permission` may forbid it.
     return false
   }
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-/** The native exports, or an error that says in one sentence what to do. */
+/** Exports what the addon exports, or throws an error that says in one sentence what to do. */
 
 const { target, filePath, isBuilt, isCheckout } = require('./binary.js')
 const { forbidden, mismatched, missing, tooOld, unloadable, wrongPlatform } = require('./refusals.js')
@@ -9,7 +9,7 @@ const { engines, version } = require('../package.json')
 /** `engines` says `>=20`. */
 const OLDEST_NODE = Number(/\d+/.exec(engines.node)[0])
 
-/** Codes of Node.js where `--no-addons`, or the permission model, keeps addons out, and the name of Deno's error. */
+/** The codes of Node.js if `--no-addons` or the permission model forbids addons, and the name of Deno's error. */
 const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED', 'NotCapable']
 
 module.exports = load()
@@ -17,19 +17,19 @@ module.exports = load()
 function load() {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) throw tooOld(OLDEST_NODE)
   if (process.platform === 'win32') throw wrongPlatform()
-  // In a clone, what was built there is what its sources say.
+  // In a clone, the binary that was built there matches its sources.
   const binding = isCheckout() ? (built() ?? packaged()) : (packaged() ?? built())
   if (!binding) throw missing()
   if (binding.VERSION !== version) throw mismatched(binding.VERSION, version)
   return binding
 }
 
-/** The binary of the platform's package, or null where that is not installed. */
+/** The binary of the platform's package, or null if that is not installed. */
 function packaged() {
   const name = target()
   try {
-    // Literal names, and the calls right in this block: so bundlers find the one that is installed, and pass over the
-    // others.
+    // With literal names, and with the calls right in this block, bundlers find the package that is installed and ignore
+    // the others.
     switch (name) {
       case 'darwin-arm64':
         return require('@ipcio/darwin-arm64')
@@ -52,13 +52,13 @@ function packaged() {
   }
 }
 
-/** The binary that was built on this machine, or null where there is none. */
+/** The binary that was built on this machine, or null if there is none. */
 function built() {
   if (!isBuilt()) return null
   const file = filePath()
   const addon = { exports: {} }
   try {
-    // What `require` does with an addon, in a way that no bundler tries to follow.
+    // What `require` does with an addon, written so that bundlers do not try to follow it.
     process.dlopen(addon, file)
   } catch (cause) {
     throw refusal(file, cause)
@@ -66,7 +66,7 @@ function built() {
   return addon.exports
 }
 
-/** Whether this very package is not installed: one that is there and lacks its file is another fault. */
+/** Whether this package is not installed. If it is installed and its file is missing, that is another error. */
 function isMissing(error, name) {
   const { code, message } = error
   const isNotFound = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND'

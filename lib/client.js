@@ -2,7 +2,7 @@
 
 const native = require('./binding.js')
 const { events, messages } = require('./constants.js')
-const { checkCommand, encode, tellsOfListener } = require('./core.js')
+const { checkCommand, encode, isListenerEvent } = require('./core.js')
 const { Deliveries, checkLimits, nativeLimit } = require('./deliveries.js')
 const { describe } = require('./describe.js')
 const { closedError, invalidArgument, ipcError } = require('./errors.js')
@@ -21,7 +21,7 @@ class Client extends Instance {
   #core = coreOf(this)
   #peer
   #connecting = null
-  /** Whether it was closed, and not connected since. */
+  /** Whether it was closed, and `connect()` was not called since. */
   #closed = false
   #discovery = null
   #oneWay = new PromiseQueue()
@@ -71,7 +71,7 @@ class Client extends Instance {
   }
 
   emit(name, command, data) {
-    if (tellsOfListener(name, data)) return super.emit(name, command, data)
+    if (isListenerEvent(name, data)) return super.emit(name, command, data)
     return this.#push(EMIT, name, command, data)
   }
 
@@ -89,7 +89,7 @@ class Client extends Instance {
   }
 
   deliver(name, command, data, options) {
-    // With two arguments, or a third that is undefined behind what can't be a command, the name is left out.
+    // There is no name if there are two arguments, or if the third is undefined and the second can't be a command.
     // biome-ignore lint/complexity/noArguments: rest parameters would cost an array for each delivery.
     if (arguments.length < 3 || (data === undefined && typeof command !== 'string')) {
       return this.#request(REQUEST, '', name, command, undefined)
@@ -110,7 +110,7 @@ class Client extends Instance {
     return this.#core.close()
   }
 
-  // --- what goes out ---
+  // --- outgoing ---
 
   #push(kind, name, command, data) {
     try {
@@ -126,7 +126,7 @@ class Client extends Instance {
     let timeout
     let signal
     if (options !== undefined && options !== null) {
-      // What is read here is the program's, and may throw.
+      // Options of the program may have getters, which may throw.
       try {
         timeout = options.timeout ?? undefined
         signal = options.signal ?? undefined
@@ -145,7 +145,7 @@ class Client extends Instance {
     }
     if (timeout !== undefined || signal) {
       this.#deliveries.limit(delivery, command, timeout, signal)
-      // Time limits are the only thing that a client that is not started is driven for.
+      // Without this, nothing would drive a client that is not started.
       if (!this.isStarted()) this.#native.awaitTimeLimits(this.#core.onEvents)
     }
     return delivery.promise
@@ -154,7 +154,7 @@ class Client extends Instance {
   #queue(kind, name, command, data, request, limit) {
     if (this.#closed) throw closedError()
     const [payload, bytes] = encode(data)
-    // Behind what may call functions of the user's, which may send.
+    // Only now: `encode` may call functions of the program, which may send.
     const route = this.#route
     if (command !== route.command || name !== route.name || kind !== route.kind) {
       this.#changeRoute(kind, name, command)
@@ -162,7 +162,7 @@ class Client extends Instance {
     this.#core.outgoing.send(payload, bytes, request, limit)
   }
 
-  /** Where messages go from now on. */
+  /** Sets the route of the messages that follow. */
   #changeRoute(kind, name, command) {
     checkCommand(command)
     if (typeof name !== 'string') {
@@ -172,7 +172,7 @@ class Client extends Instance {
     this.#route = { kind, name, command }
   }
 
-  // --- what comes in ---
+  // --- incoming ---
 
   #listener() {
     return {
@@ -227,7 +227,7 @@ class Client extends Instance {
     this.#peer.announce('close')
   }
 
-  /** Nothing that has not been settled ever will be. */
+  /** The client is closed or refused: rejects everything that is not settled. */
   #end(error) {
     this.#core.outgoing.discard()
     this.#peer.uuid = null
@@ -251,7 +251,7 @@ class Client extends Instance {
   }
 }
 
-/** Both spellings of the list of commands; the second one is not shown. */
+/** Adds the second name of the list of commands, which is not enumerable. */
 function withAlias(found) {
   return Object.defineProperty(found, 'handlers', {
     value: found.command_handlers,

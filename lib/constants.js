@@ -1,14 +1,14 @@
 'use strict'
 
 /**
- * The facts that JavaScript and Rust share, as Rust states them (`node/src/constants.rs`). They are read once, so that V8
- * may treat what is taken from here into a `const` as constant.
+ * The constants that JavaScript and Rust share, as Rust defines them (`node/src/constants.rs`). They are read once, so
+ * that V8 may treat a `const` that is taken from here as constant.
  */
 
 const native = require('./binding.js')
 const { inconsistent } = require('./refusals.js')
 
-/** An object that throws for whatever it does not have: a fact that the binary does not state is of another version. */
+/** An object that throws for names that it does not have: a constant that the binary lacks belongs to another version. */
 function complete(facts) {
   return new Proxy(facts, {
     get(target, name) {

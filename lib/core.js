@@ -16,27 +16,27 @@ const { afterOthers, later } = require('./tick.js')
 const { MESSAGE, ANSWER, FAILURE, SETTLED } = events
 const { REDELIVERED, ATTACHED } = flags
 
-/** The entries of a run in front of its payloads, the last of which is their count. */
+/** The number of entries in front of a run's payloads. The last of these entries is the count of payloads. */
 const MESSAGE_HEADER = eventLengths[MESSAGE]
 const ANSWER_HEADER = eventLengths[ANSWER]
 
-/** What counts as the session where a client has a single one: its server's. */
+/** The session of a client, which has only one: its server's. */
 const SERVER = 0
 
-/** The data of a text that is not JSON. */
+/** In place of the data of a text that is not JSON. */
 const INVALID = Symbol('invalid')
 
-/** What a delivery fails with where the question or the answer is one. */
+/** What a delivery fails with if its data or its answer is not JSON. */
 const INVALID_JSON = {
   name: 'Error',
   message: 'The other side sent invalid JSON; check whether it runs ipcio.',
   code: 'ERR_IPC_INVALID_JSON',
 }
 
-/** The method that `emit` of Server and Client, which sends a message, hides. */
+/** EventEmitter's `emit`. That of Server and Client sends a message. */
 const announce = EventEmitter.prototype.emit
 
-/** As it is by itself: a promise may have one of its own. */
+/** The original method: a promise may have its own. */
 const { then } = Promise.prototype
 
 /** What drives a Server and a Client: the native instance, its events, and the handlers. */
@@ -46,7 +46,7 @@ class Core {
   #handlers = []
   #isScheduled = false
   #verbose
-  /** The promise of a close that is under way, and what resolves it. */
+  /** While the instance closes: the promise for that, and the function that resolves it. */
   #closing = null
 
   /** `owner` is the Server or Client, `instance` the native one. */
@@ -55,13 +55,13 @@ class Core {
     this.#verbose = verbose
     this.native = instance
     this.id = instance.id
-    /** What goes to the native side. */
+    /** Passes messages and answers to the native side. */
     this.outgoing = new Outgoing(this.id, () => this.schedule())
   }
 
   /**
-   * Where the events go: to `peer(session)`, `server`, `answered(request, data, failed)`, `settled(count)` and
-   * `event(kind, values)` of `listener`.
+   * Sets the receiver of all events. `listener` has `peer(session)`, `server`, `answered(request, data, failed)`,
+   * `settled(count)` and `event(kind, values)`.
    */
   listen(listener) {
     this.#listener = listener
@@ -76,7 +76,7 @@ class Core {
     this.native.verbose = this.#verbose
   }
 
-  /** Called by the native side with a batch of events, or without, where the rest waits for others of the event loop. */
+  /** The native side calls this with a batch of events, or without one if the rest waits for other work of the event loop. */
   get onEvents() {
     return (text, attachments) => {
       if (text === undefined) afterOthers(() => native.resume(this.id))
@@ -84,7 +84,7 @@ class Core {
     }
   }
 
-  /** Calls `begin`, which starts the native instance, with the function for its events. Throws what it refuses. */
+  /** Calls `begin`, which starts the native instance, with the function for its events. Throws its errors. */
   start(begin) {
     refusable(() => begin(this.onEvents))
     watchOver(this)
@@ -94,7 +94,7 @@ class Core {
     return this.#closing !== null
   }
 
-  /** Closes the native instance. The promise resolves when it has `ended`. */
+  /** Closes the native instance. The promise resolves in `ended`. */
   close() {
     if (this.#closing !== null) return this.#closing.promise
     let resolve
@@ -108,14 +108,14 @@ class Core {
     return promise
   }
 
-  /** The native instance is not started any more. */
+  /** Called when the native instance is closed. */
   ended() {
     release(this)
     this.#closing?.resolve()
     this.#closing = null
   }
 
-  /** Ends the connection of a session once all that was sent is on its way. */
+  /** Ends the connection of a session once everything that was sent is on its way. */
   disconnect(session) {
     this.outgoing.flush()
     this.native.disconnect(session)
@@ -138,7 +138,7 @@ class Core {
     for (const [, handler] of entries) this.#handlers.push(handler)
   }
 
-  /** What was queued is written at the end of this tick, together. */
+  /** Plans a dispatch at the end of this tick, so that all messages of the tick are written together. */
   schedule() {
     if (isEnding()) {
       this.write()
@@ -149,26 +149,26 @@ class Core {
     later(runDispatch, this)
   }
 
-  /** Writes what was queued, and takes the events that it led to. */
+  /** Writes what was queued, and handles the events that follow from it. */
   dispatch() {
     this.#isScheduled = false
     this.outgoing.end()
     native.dispatch(this.id)
   }
 
-  /** Writes what was queued, and takes all events there are, however many. */
+  /** Writes what was queued, and handles all events that there are. */
   drain() {
     this.outgoing.end()
     native.drain(this.id)
   }
 
-  /** Writes what was queued as far as the sockets take it now, and takes no events. */
+  /** Writes what was queued, as far as the sockets take it now. Handles no events. */
   write() {
     this.outgoing.end()
     native.flush(this.id)
   }
 
-  /** Announces an event of the owner. What a listener throws is uncaught, and disturbs nothing here. */
+  /** Emits an event of the owner. An exception of a listener is uncaught, and does not interrupt this code. */
   announce(event, ...values) {
     try {
       announce.call(this.#owner, event, ...values)
@@ -208,7 +208,7 @@ class Core {
     }
   }
 
-  /** What goes wrong with one event costs none of the others. */
+  /** An exception of one event does not prevent the others. */
   #event(kind, values) {
     try {
       this.#listener.event(kind, values)
@@ -217,7 +217,7 @@ class Core {
     }
   }
 
-  /** A run of answers: kind, flags, the number of the first request, count, then the data of each. */
+  /** A run of answers: kind, flags, number of the first request, count, then the data of each. */
   #answers(batch, at, attachments) {
     const failed = batch[at] === FAILURE
     const isAttached = (batch[at + 1] & ATTACHED) !== 0
@@ -233,7 +233,7 @@ class Core {
   }
 
   /**
-   * A run of messages: kind, session, command, from, flags, the number of the first request or 0, count, then the data
+   * A run of messages: kind, session, command, sender, flags, number of the first request or 0, count, then the data
    * of each.
    */
   #messages(batch, at, attachments) {
@@ -260,13 +260,13 @@ class Core {
   }
 
   /**
-   * The data of an attachment: raw bytes as they are, or a large text, which has not been checked. If it is not JSON, its
-   * session loses the connection.
+   * The data of an attachment: raw bytes, or a large text, which Rust has not checked. If the text is not JSON, its session
+   * loses the connection.
    */
   #parse(attachment, session) {
     if (typeof attachment === 'object') return attachment
     try {
-      // It is undefined if it was too long for a string.
+      // The attachment is undefined if it was too long for a string.
       return JSON.parse(attachment)
     } catch {
       this.native.distrust(session)
@@ -279,7 +279,7 @@ class Core {
     let result
     try {
       result = handler.call(this.#owner, container)
-      // To ask for `then`, and to call it, may throw.
+      // Reading `then` and calling it may throw.
       if (typeof result?.then === 'function') {
         then.call(
           Promise.resolve(result),
@@ -305,10 +305,10 @@ class Core {
     }
   }
 
-  /** A handler failed: the sender of a delivery gets the error, for other messages the listeners of `error` do. */
+  /** A handler failed. The error of a delivery goes to its sender, any other to the listeners of `error`. */
   #failed(session, request, error) {
     if (request === 0) {
-      // Later: without a listener the error is uncaught, and the other events of this batch must still be handled.
+      // Later, because the error is uncaught if there is no listener, and the rest of this batch must still be handled.
       later(emitError, this.#owner, error)
       return
     }
@@ -316,7 +316,7 @@ class Core {
   }
 }
 
-/** How many entries an event of this kind has. An unknown one can't be skipped. */
+/** How many entries an event of this kind has. An unknown kind can't be skipped. */
 function lengthOf(kind) {
   const length = eventLengths[kind]
   if (length === undefined) throw inconsistent(`the JavaScript does not know the kind ${kind} of events`)
@@ -324,14 +324,14 @@ function lengthOf(kind) {
 }
 
 /**
- * Whether a call of `emit` is EventEmitter's own, which tells of listeners that way. A client of that name is
- * sent no functions.
+ * Whether EventEmitter itself calls `emit`, as it does for added and removed listeners. A message to a client with such a
+ * name never contains a function.
  */
-function tellsOfListener(name, listener) {
+function isListenerEvent(name, listener) {
   return (name === 'newListener' || name === 'removeListener') && typeof listener === 'function'
 }
 
-/** The payload and whether it is raw bytes, for the native functions. */
+/** The payload, and whether it is raw bytes, for the native functions. */
 function encode(data) {
   return isBytes(data) ? [toBuffer(data), 1] : [toText(data), 0]
 }
@@ -362,4 +362,4 @@ function rethrow(error) {
   throw error
 }
 
-module.exports = { Core, checkCommand, encode, tellsOfListener }
+module.exports = { Core, checkCommand, encode, isListenerEvent }

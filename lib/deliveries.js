@@ -7,19 +7,19 @@ const { PromiseTable } = require('./promises.js')
 const { abortReason, checkSignal, watchSignal } = require('./signals.js')
 const { afterOthers } = require('./tick.js')
 
-/** How many late deliveries reject before the other work of the event loop continues. */
+/** How many deliveries that have timed out reject before the other work of the event loop continues. */
 const EXPIRED_AT_ONCE = 256
 
-/** The deliveries of a client that wait for their answers, and what limits them. */
+/** The deliveries of a client that wait for an answer, with their time limits and signals. */
 class Deliveries {
   #pending = new PromiseTable()
   #cancel
-  /** Runs of deliveries that are late: the number of the first, and how many. */
+  /** Runs of deliveries that have timed out: the number of the first, and how many. */
   #late = []
-  /** Whether the rest of them wait for the other work of the event loop. */
+  /** Whether the rest of them waits for the other work of the event loop. */
   #isPaused = false
 
-  /** `cancel(number)` tells the native side that the answer is not wanted any more. */
+  /** `cancel(number)` tells the native side that the answer is no longer needed. */
   constructor(cancel) {
     this.#cancel = cancel
   }
@@ -35,7 +35,7 @@ class Deliveries {
     delivery.reject(error)
   }
 
-  /** The delivery ends early where its time is over, in milliseconds, or its signal is aborted. */
+  /** Ends the delivery after `timeout` milliseconds, or when its signal is aborted. */
   limit(delivery, command, timeout, signal) {
     const limits = { command, timeout, unwatch: undefined }
     delivery.limits = limits
@@ -47,7 +47,7 @@ class Deliveries {
     })
   }
 
-  /** The answer to a delivery has come: what its handler returned or, where it failed, what it threw. */
+  /** An answer has arrived: what the handler returned or, if it failed, what it threw. */
   answer(number, data, failed) {
     const delivery = this.#take(number)
     if (delivery === undefined) return
@@ -55,13 +55,13 @@ class Deliveries {
     else delivery.resolve(data)
   }
 
-  /** The time of so many deliveries is over. They reject in portions, so that they do not delay other work. */
+  /** Several deliveries have timed out. They reject in portions, so that they do not delay other work. */
   expire(first, count) {
     this.#late.push({ first, count })
     if (!this.#isPaused) this.#rejectLate()
   }
 
-  /** None of them will be answered. */
+  /** Rejects all deliveries that are left. */
   rejectAll(error) {
     for (const delivery of this.#pending.takeAll()) {
       delivery.limits?.unwatch?.()
@@ -106,7 +106,7 @@ class Deliveries {
   }
 }
 
-/** Throws where the limits of a delivery are not a time in milliseconds and an AbortSignal. */
+/** Throws if the limits of a delivery are not a time in milliseconds and an AbortSignal. */
 function checkLimits(timeout, signal) {
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
     throw invalidArgument(`The timeout must be a number of milliseconds, not ${describe(timeout)}.`)
@@ -115,8 +115,8 @@ function checkLimits(timeout, signal) {
 }
 
 /**
- * A time limit as the native side takes it: in milliseconds, and 1 more, as 0 means that there is none. A time that is too
- * long to be told has none.
+ * A time limit as the native side takes it: in milliseconds plus 1, as 0 means that there is none. A time that is too
+ * long for that is no limit.
  */
 function nativeLimit(timeout) {
   return timeout === undefined || timeout >= Number.MAX_SAFE_INTEGER ? 0 : Math.ceil(timeout) + 1

@@ -1,6 +1,6 @@
 'use strict'
 
-/** A value in an error's sentence: texts are quoted. Whatever it is, this does not throw. */
+/** A value for the sentence of an error, with strings in quotes. It never throws. */
 function describe(value) {
   if (typeof value === 'string') return JSON.stringify(value)
   try {

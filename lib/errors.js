@@ -5,13 +5,13 @@ function ipcError(code, message, cause) {
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code })
 }
 
-/** The error behind `CODE message`, the form in which the native side refuses something. */
+/** The error for `CODE message`, the form in which the native side reports one. */
 function errorFrom(text) {
   const space = text.indexOf(' ')
   return ipcError(text.slice(0, space), text.slice(space + 1))
 }
 
-/** Calls the native side; what it refuses is thrown with its code. */
+/** Calls the native side, and throws its errors with their codes. */
 function refusable(call) {
   try {
     return call()

@@ -1,21 +1,21 @@
 'use strict'
 
 /**
- * What crosses of an error that a handler threw, and the error that the asker gets of it. A handler may throw anything,
- * so reading any part of it may throw as well. Then only that part is lost.
+ * Encodes an error that a handler threw, and decodes it for the sender of the delivery. A handler may throw anything,
+ * so reading any part of it may throw too. Then only that part is lost.
  */
 
 const { types } = require('node:util')
 
-/** The longest message and the longest other text that cross, in UTF-16 code units. */
+/** The longest message and the longest other text that are sent, in UTF-16 code units. */
 const LONGEST_MESSAGE = 65_536
 const LONGEST_TEXT = 4_096
 
-/** How many errors stand behind each other by `cause`, and beside each other in `errors`, at most. */
+/** The longest chain of errors by `cause`, and the most errors in `errors`. */
 const DEEPEST = 3
 const MOST = 16
 
-/** The properties that cross beside name, message, cause and errors; others may hold secrets. */
+/** The properties that are sent besides name, message, cause and errors. Others may hold secrets. */
 const TEXTS = ['syscall', 'path']
 const NUMBERS = ['errno', 'status', 'statusCode']
 
@@ -24,7 +24,7 @@ function describeFailure(error) {
   return { remote: true, ...describeError(error, DEEPEST) }
 }
 
-/** The error behind the payload of a failure: of a handler, with what crossed of it, or of the server. */
+/** The error for the payload of a failure, which comes from a handler or from the server. */
 function remoteError(failure) {
   const error = errorOf(failure)
   error.code ??= 'ERR_IPC_HANDLER_THREW'
@@ -32,7 +32,7 @@ function remoteError(failure) {
   return error
 }
 
-/** Whether a value is an error, of this realm or another one. */
+/** Whether a value is an error, of this realm or another. */
 function isError(value) {
   try {
     return types.isNativeError(value) || value instanceof Error
@@ -41,7 +41,7 @@ function isError(value) {
   }
 }
 
-/** A value that was thrown, in words. */
+/** Describes a value that was thrown. */
 function describeThrown(value) {
   try {
     return String(value)
@@ -73,7 +73,7 @@ function describeError(error, depth) {
   return described
 }
 
-/** The failure is checked as well: its sender may be another program than ipcio. */
+/** The failure is checked too: its sender may be a program other than ipcio. */
 function errorOf(failure) {
   const { name, message, code, cause, errors } = failure ?? {}
   const options = typeof cause === 'object' && cause !== null ? { cause: errorOf(cause) } : undefined

@@ -5,10 +5,10 @@ const { Core } = require('./core.js')
 const { refusable } = require('./errors.js')
 const { nativeOptions } = require('./options.js')
 
-/** The core of an instance: for the classes that extend Instance, and out of the reach of programs. */
+/** The core of an instance, for the classes that extend Instance. Programs cannot reach it. */
 let coreOf
 
-/** What a program can do with a Server and with a Client. */
+/** What Server and Client have in common for programs. */
 class Instance extends EventEmitter {
   #core
   #domain
@@ -49,7 +49,7 @@ class Instance extends EventEmitter {
     return this
   }
 
-  /** Called by EventEmitter where `captureRejections` is set. */
+  /** Called by EventEmitter if `captureRejections` is set. */
   [Symbol.for('nodejs.rejection')](error, event) {
     this.#core.rejected(error, event)
   }

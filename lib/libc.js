@@ -4,7 +4,7 @@
 
 const fs = require('node:fs')
 
-/** ELF's own numbers, for 64 bits and little-endian: no other Linux has a package with a binary. */
+/** Numbers of the ELF format for 64 bits, little-endian: no other Linux has a package with a binary. */
 const MAGIC = 0x464c457f
 const CLASS_64 = 2
 const LITTLE_ENDIAN = 1
@@ -12,9 +12,8 @@ const INTERPRETER = 3
 const HEADER = 64
 
 /**
- * True on Alpine and the like. Reads the name of the dynamic loader out of the running executable: a tenth of a
- * millisecond, where `process.report` takes fifteen, and looking for files under /lib is misled by systems that have
- * both C libraries.
+ * True on Alpine and similar systems. It reads the name of the dynamic loader from the running executable. This takes 0.1
+ * ms, and `process.report` takes 15 ms. Files under /lib would not tell on systems that have both C libraries.
  */
 function usesMusl() {
   const interpreter = interpreterOf(process.execPath)
@@ -22,8 +21,8 @@ function usesMusl() {
 }
 
 /**
- * The dynamic loader that an executable names, or null where it can't be read or names none. The program headers say
- * where in the file the name is: it can be anywhere if a tool has changed the file.
+ * The dynamic loader that an executable names, or null if it can't be read or names none. The program headers say
+ * where the name is in the file: it can be anywhere if a tool has changed the file.
  */
 function interpreterOf(file) {
   let descriptor
@@ -57,8 +56,8 @@ function read(descriptor, position, length) {
 }
 
 /**
- * For processes that may not read their executable, as under `--permission`. The report is slow; Deno refuses that too,
- * but tells what it was built for.
+ * For processes that may not read their executable, as under `--permission`. The report is slow. Deno refuses it too,
+ * but says what it was built for.
  */
 function reportsMusl() {
   if (globalThis.Deno) return globalThis.Deno.build.env === 'musl'

@@ -5,7 +5,7 @@ const { domain, maxMode, mode, settings } = require('./constants.js')
 const { describe } = require('./describe.js')
 const { invalidArgument } = require('./errors.js')
 
-/** What an instance has where its options say nothing. Times are in milliseconds, sizes in bytes. */
+/** The default options. Times are in milliseconds, sizes in bytes. */
 const DEFAULTS = {
   verbose: false,
   domain,
@@ -15,7 +15,7 @@ const DEFAULTS = {
   ...Object.fromEntries(settings.map(setting => [setting.name, setting.default])),
 }
 
-/** The options of a Server or Client, checked, in the form that the native side takes. */
+/** Checks the options of a Server or Client, and returns them in the form that the native side takes. */
 function nativeOptions(given) {
   if (given !== undefined && given !== null && typeof given !== 'object') {
     throw invalidArgument(`The options must be an object, not ${describe(given)}.`)
@@ -55,8 +55,8 @@ function nativeOptions(given) {
 }
 
 /**
- * Whether the loop driver is used. It calls functions of libuv, which Bun lacks (its stand-ins abort when
- * called), Deno in part, and Electron has in a loop of its own.
+ * Whether the loop driver is used. It calls functions of libuv. Bun does not have them (its substitutes abort when
+ * called), Deno has some of them, and Electron runs another event loop.
  */
 function usesLoop(option) {
   const driver = option ?? (process.env.IPCIO_DRIVER || 'loop')

@@ -4,14 +4,14 @@ const { types } = require('node:util')
 const { describe } = require('./describe.js')
 const { ipcError } = require('./errors.js')
 
-/** Whether `data` itself is raw bytes, which travel as they are. */
+/** Whether `data` itself is raw bytes, which are sent unchanged. */
 function isBytes(data) {
   return (
     typeof data === 'object' && data !== null && (ArrayBuffer.isView(data) || types.isAnyArrayBuffer(data))
   )
 }
 
-/** The bytes of a Buffer, typed array, DataView or ArrayBuffer. Other threads may write to shared memory: it is copied. */
+/** The bytes of a Buffer, typed array, DataView or ArrayBuffer. Shared memory is copied, as other threads may write to it. */
 function toBuffer(data) {
   if (!ArrayBuffer.isView(data)) return isShared(data) ? copyOf(data) : Buffer.from(data)
   if (isShared(data.buffer)) return copyOf(data.buffer, data.byteOffset, data.byteLength)
@@ -26,7 +26,7 @@ function copyOf(memory, start, length) {
   return Buffer.from(new Uint8Array(memory, start, length))
 }
 
-/** `data` as JSON text; what JSON has no word for, such as `undefined`, is `null`. */
+/** `data` as JSON text. Values that JSON cannot express, such as `undefined`, become `null`. */
 function toText(data) {
   try {
     return JSON.stringify(data) ?? 'null'
@@ -46,7 +46,7 @@ function toText(data) {
   }
 }
 
-/** V8 could not make the string. What `toJSON()` throws may be anything. */
+/** Whether V8 could not make the string. `toJSON()` may throw anything. */
 function isTooLong(error) {
   return types.isNativeError(error) && error.name === 'RangeError' && /string length/i.test(error.message)
 }

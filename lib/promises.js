@@ -1,14 +1,14 @@
 'use strict'
 
-/** The promises of one-way messages, which are settled in the order in which they were made. */
+/** The promises of one-way messages, which settle in the order in which they were made. */
 class PromiseQueue {
-  /** What resolves each promise; it rejects one too, by resolving it to a rejected one. */
+  /** The resolve functions of the promises. They also reject a promise, by resolving it to a rejected one. */
   #entries = []
   /** The promises, in the same order. */
   #promises = []
   #head = 0
 
-  /** A promise that is settled after those before it. */
+  /** A new promise, which settles after those before it. */
   next() {
     const promise = new Promise(resolve => {
       this.#entries.push(resolve)
@@ -29,7 +29,7 @@ class PromiseQueue {
     this.#compact()
   }
 
-  /** Rejects all that are left. They are not unhandled: a program may close without awaiting what it has sent. */
+  /** Rejects all that are left, without unhandled rejections: a program may close without awaiting its messages. */
   rejectAll(error) {
     while (this.#head < this.#entries.length) {
       quiet(this.#promises[this.#head])
@@ -38,12 +38,12 @@ class PromiseQueue {
     this.#compact()
   }
 
-  /** The next that has not been settled. */
+  /** The next promise that has not been settled. */
   #take() {
     return this.#entries[this.#head++]
   }
 
-  /** Gives settled entries back: at once when all are, otherwise when they are the larger part. */
+  /** Removes settled entries once all are settled, or most of them. */
   #compact() {
     if (this.#head === this.#entries.length) {
       this.#entries = []
@@ -57,23 +57,22 @@ class PromiseQueue {
   }
 }
 
-/** A promise whose rejection is never an unhandled one. */
+/** Makes sure that a promise causes no unhandled rejection, and returns it. */
 function quiet(promise) {
   promise.catch(() => {})
   return promise
 }
 
-/** How many places a table begins with; a power of two. */
+/** The capacity with which a table begins; a power of two. */
 const PLACES = 64
-/** How many an empty one keeps. */
+/** The largest capacity that an empty table keeps. */
 const KEPT = 4096
 
 /**
- * The promises of requests, which are settled in any order, each by its number.
+ * The promises of requests, which settle in any order, each by its number.
  *
- * They stand in an array, in the place that the lower bits of their number say. A Map, which leaves its old table
- * behind at every thousandth request, kept a thousand settled promises alive with it, which made a fifth of all work
- * the garbage collector's.
+ * They are in an array, at the index that the lower bits of their number give. With a Map, a fifth of all work was garbage
+ * collection: it abandoned its old table at every thousandth request, and that kept a thousand settled promises alive.
  */
 class PromiseTable {
   #places = new Array(PLACES).fill(undefined)
@@ -92,7 +91,7 @@ class PromiseTable {
     return pending
   }
 
-  /** The promise of that number, which leaves the table; `undefined` if it has left already. */
+  /** Removes the promise of that number and returns it; `undefined` if it was removed before. */
   take(number) {
     const place = number & (this.#places.length - 1)
     const pending = this.#places[place]
@@ -115,7 +114,7 @@ class PromiseTable {
     return this.#places.filter(pending => pending !== undefined)
   }
 
-  /** Two numbers that differ in their lower bits do so in more of them too: each still has a place of its own. */
+  /** Doubles the capacity. Numbers that differ in their lower bits also differ in more of them, so indices stay unique. */
   #resize(length) {
     const all = this.#all()
     this.#places = new Array(length).fill(undefined)
@@ -127,7 +126,7 @@ class PromiseTable {
 class Pending {
   resolve = undefined
   reject = undefined
-  /** What limits it, if anything: its command, its time in milliseconds, and what ends the watch over its signal. */
+  /** Its limits, if any: its command, its time in milliseconds, and the function that removes the listener of its signal. */
   limits = undefined
 
   constructor(number) {

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Why ipcio does not load here: errors that name the cause and its remedy. */
+/** The errors that say why ipcio does not load here, and what to do. */
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -30,12 +30,12 @@ function forbidden(cause) {
   )
 }
 
-/** There is no binary for this platform, neither a package's nor one that was built here. */
+/** There is no binary for this platform: no package with one, and none that was built here. */
 function missing() {
   return refusal('ERR_IPC_NO_BINARY', `${what()}: ${missingRemedy()}.`)
 }
 
-/** There is one, and the system refuses it. */
+/** There is a binary, but the system does not load it. */
 function unloadable(binary, cause) {
   const reason = String(cause?.message ?? cause).split('\n')[0]
   return refusal(
@@ -45,7 +45,7 @@ function unloadable(binary, cause) {
   )
 }
 
-/** It loads, and belongs to another version of these files. */
+/** The binary loads, but belongs to another version of these files. */
 function mismatched(found, expected) {
   return refusal(
     'ERR_IPC_WRONG_BINARY',
@@ -53,7 +53,7 @@ function mismatched(found, expected) {
   )
 }
 
-/** It claims to have the same version, but it does not fit these files. */
+/** The binary has the same version, but does not match these files. */
 function inconsistent(sign) {
   return refusal(
     'ERR_IPC_WRONG_BINARY',
@@ -79,7 +79,7 @@ function missingRemedy() {
   if (isCheckout() || packageName() === null) return building()
   if (!isWhole()) return 'configure the bundler to copy it next to the bundle, see docs/installing.md'
   if (otherPackages().length > 0) return REINSTALL
-  // An old npm does not repair a lock file that names the package of another system alone.
+  // An old npm does not repair a lock file that names only another system's package.
   return (
     'install the optional dependencies (`npm install --include=optional`; if that does not help, remove node_modules ' +
     `and the lock file first), or ${building()}`
@@ -91,13 +91,13 @@ function wrongRemedy() {
   return isWhole() ? REINSTALL : 'make the bundle on a system like this one, with a single version of ipcio'
 }
 
-/** How to make a binary on this machine. No npm script, as npm may be told to run no package's. */
+/** How to build a binary on this machine. It is not an npm script, as npm may be configured to ignore the scripts of packages. */
 function building() {
   const command = isCheckout() ? 'npm run build' : 'node scripts/build.js'
   return `run \`${command}\` in ${root} (it needs Rust, see https://rustup.rs)`
 }
 
-/** Packages for other platforms that lie beside this one: a sign that node_modules was copied. */
+/** Packages for other platforms beside this one: a sign that node_modules was copied. */
 function otherPackages() {
   try {
     return fs

@@ -2,7 +2,7 @@
 
 const native = require('./binding.js')
 const { events } = require('./constants.js')
-const { checkCommand, encode, tellsOfListener } = require('./core.js')
+const { checkCommand, encode, isListenerEvent } = require('./core.js')
 const { describe } = require('./describe.js')
 const { invalidArgument } = require('./errors.js')
 const { Instance, coreOf } = require('./instance.js')
@@ -47,7 +47,7 @@ class Server extends Instance {
   }
 
   emit(name, command, data, delivery) {
-    if (tellsOfListener(name, data)) return super.emit(name, command, data)
+    if (isListenerEvent(name, data)) return super.emit(name, command, data)
     if (typeof name !== 'string') {
       throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
     }

@@ -1,14 +1,14 @@
 'use strict'
 
-/** Abort signals. One has a single listener here, however many deliveries it can give up. */
+/** Abort signals. Each has a single listener here, for any number of deliveries. */
 
 const { invalidArgument, ipcError } = require('./errors.js')
 const { describe } = require('./describe.js')
 
-/** By signal, what is called when it is aborted. Its listener is there as long as there is anything to call. */
+/** By signal, the functions to call when it is aborted. A signal has a listener as long as it has such functions. */
 const watched = new WeakMap()
 
-/** Throws where `signal` is none. */
+/** Throws if `signal` is not a signal. */
 function checkSignal(signal) {
   const isSignal =
     typeof signal === 'object' &&
@@ -19,7 +19,7 @@ function checkSignal(signal) {
   if (!isSignal) throw invalidArgument(`The signal must be an AbortSignal, not ${describe(signal)}.`)
 }
 
-/** Calls `onAbort` once the signal is aborted. Returns the function that ends that. */
+/** Calls `onAbort` when the signal is aborted. Returns the function that cancels this. */
 function watchSignal(signal, onAbort) {
   let watch = watched.get(signal)
   if (watch === undefined) {
@@ -32,7 +32,7 @@ function watchSignal(signal, onAbort) {
   }
 }
 
-/** Why a signal was aborted: its reason, or an `AbortError` where it gives none. */
+/** Why a signal was aborted: its reason, or an `AbortError` if it has none. */
 function abortReason(signal) {
   if (signal.reason !== undefined) return signal.reason
   return Object.assign(ipcError('ABORT_ERR', 'The delivery was aborted by its signal.'), {

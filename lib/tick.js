@@ -2,12 +2,12 @@
 
 const { setImmediate } = require('node:timers')
 
-/** As they are by themselves: what replaces them later, as a test that fakes the time does, may never call back. */
+/** The original functions: their replacements, as in a test that fakes timers, may never call back. */
 const { nextTick } = process
 const { then } = Promise.prototype
 const resolved = Promise.resolve()
 
-/** Whether they have been seen to call back. They may have been fakes already when this was loaded. */
+/** Whether they have called back before. They may already have been fakes when this was loaded. */
 let works = false
 let late = false
 nextTick(() => {
@@ -17,7 +17,7 @@ setImmediate(() => {
   late = true
 }).unref?.()
 
-/** Calls `callback` with `argument` and `other` behind what runs now, before anything else of the event loop. */
+/** Calls `callback` with `argument` and `other` after the current code, before other work of the event loop. */
 function later(callback, argument, other) {
   if (works) nextTick(callback, argument, other)
   else then.call(resolved, () => callback(argument, other))

@@ -18,7 +18,7 @@
  */
 export type CommandMap<Commands> = { [C in keyof Commands]: (data: any) => any }
 
-/** What is known where no commands were declared: any name, any data, any answer. */
+/** The commands if none were declared: any name, any data, any answer. */
 export type AnyCommands = Record<string, (data?: any) => any>
 
 /** The names of the declared commands. */
@@ -34,7 +34,7 @@ export type CommandResult<Commands, C extends keyof Commands> = Commands[C] exte
   ? Awaited<Result>
   : never
 
-/** The data as a list of arguments, so that it may be left out where the command has none. */
+/** The data as a list of arguments, so that a program may omit it if the command has none. */
 export type CommandArguments<Commands, C extends keyof Commands> = Commands[C] extends (
   ...data: infer Data
 ) => any

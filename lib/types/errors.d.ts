@@ -1,6 +1,6 @@
 /**
- * What ipcio throws and rejects with. Its message is one sentence that says what to do; tell errors
- * apart by their `code`.
+ * The errors that ipcio throws and rejects with. The message is one sentence that says what to do. Use `code` to
+ * tell errors apart.
  *
  * @example
  * ```ts
@@ -15,19 +15,19 @@
 export interface IpcError extends Error {
   /**
    * One of ipcio's codes; the system's own for a socket that can't be made (`EADDRINUSE`, `EACCES`);
-   * or, where `remote` is true, whatever code the error had that the handler threw.
+   * or, if `remote` is true, the code of the error that the handler threw.
    */
   code: ErrorCode | (string & {})
   /**
-   * True where a handler on the other side threw this: name, message and code are that error's. A code that was a number
-   * there is a number here.
+   * True if a handler on the other side threw this error: name, message and code are those of that error. A code that was
+   * a number there is a number here.
    */
   remote?: boolean
   /** The error behind this one, if there is one. */
   cause?: unknown
 }
 
-/** The codes of ipcio's own errors. docs/errors.md says of each what leads to it. */
+/** The codes of ipcio's own errors. docs/errors.md lists their causes. */
 export type ErrorCode =
   /** The process may load no native addons: `--no-addons`, or `--permission` without `--allow-addons`. */
   | 'ERR_IPC_ADDONS_DISABLED'
@@ -35,7 +35,7 @@ export type ErrorCode =
   | 'ERR_IPC_ALREADY_STARTED'
   /** The target of a delivery left before it answered. */
   | 'ERR_IPC_CLIENT_LEFT'
-  /** The client was closed before this could be done. */
+  /** The client was closed before this was done. */
   | 'ERR_IPC_CLOSED'
   /** The domain's name can't be part of a socket's path. */
   | 'ERR_IPC_DOMAIN'
@@ -61,19 +61,19 @@ export type ErrorCode =
   | 'ERR_IPC_NO_SUCH_COMMAND'
   /** The path of the server's socket is taken by a file that is not a socket. */
   | 'ERR_IPC_NOT_A_SOCKET'
-  /** The data cannot be written as JSON; `cause` tells why. */
+  /** The data cannot be written as JSON; `cause` says why. */
   | 'ERR_IPC_NOT_SERIALIZABLE'
   /** The server runs as a user that this client was not told to trust. */
   | 'ERR_IPC_NOT_TRUSTED'
   /** ipcio does not run on this platform. */
   | 'ERR_IPC_PLATFORM'
-  /** As much as `queueLimit` says waits to be sent or answered. */
+  /** The messages that wait to be sent or answered have reached `queueLimit`. */
   | 'ERR_IPC_QUEUE_FULL'
-  /** The command's name is one of ipcio's own. */
+  /** ipcio reserves the command's name. */
   | 'ERR_IPC_RESTRICTED_COMMAND'
   /** A delivery took longer than its `timeout`. */
   | 'ERR_IPC_TIMEOUT'
-  /** As many deliveries of this client as the server's `maxDeliveries` wait for their answers. */
+  /** The deliveries of this client that wait for an answer have reached the server's `maxDeliveries`. */
   | 'ERR_IPC_TOO_MANY_DELIVERIES'
   /** The native half of ipcio was built for another system, or belongs to another version. */
   | 'ERR_IPC_WRONG_BINARY'

@@ -19,15 +19,15 @@ export type ClientHandlers<Commands extends CommandMap<Commands> = AnyCommands> 
 }
 
 /**
- * What a handler returns: the answer to a delivery, or a promise for it. Where no answer is declared
- * it may return what it likes.
+ * What a handler returns: the answer to a delivery, or a promise for it. If no answer is declared, a handler may
+ * return anything.
  */
 export type Answer<Result> = [Result] extends [void] ? unknown : Result | PromiseLike<Result>
 
-/** What every handler is called with. */
+/** The argument of every handler. */
 export interface Container<Data = any> {
   /**
-   * What was sent, as JSON preserves it; `null` where nothing was. Binary data (a `Buffer`, typed
+   * The data of the message, as JSON preserves it; `null` if it has none. Binary data (a `Buffer`, typed
    * array or `ArrayBuffer` as the data itself) arrives as a `Buffer`.
    */
   data: Data
@@ -41,26 +41,26 @@ export interface Container<Data = any> {
   from: string
   /** Whether the message may have been handled before: it was sent again because it was not acknowledged. */
   redelivered: boolean
-  /** The connection that it came through. */
+  /** The sender's socket, see {@link Socket}. */
   socket: Socket
 }
 
-/** What a server's handlers are called with. */
+/** The argument of a server's handlers. */
 export interface ServerContainer<Data = any, Commands extends CommandMap<Commands> = AnyCommands>
   extends Container<Data> {
   /** The server itself. */
   server: Server<Commands>
 }
 
-/** What a client's handlers are called with. */
+/** The argument of a client's handlers. */
 export interface ClientContainer<Data = any> extends Container<Data> {
-  /** Always `null`: a client has no server to show. */
+  /** Always `null`, as in 0.6.2. */
   server: null
 }
 
 /**
- * The sender of a handler's message, to be written to directly: on a server the client, through all of
- * its connections, on a client the server.
+ * Writes directly to the other side of the connection that a message came through. On a server this is the client, and it
+ * stays the same when that client reconnects. On a client this is the server.
  */
 export interface Socket extends Listenable<SocketEvents> {
   /** The id of the session: 32 hex digits. */
@@ -73,10 +73,10 @@ export interface Socket extends Listenable<SocketEvents> {
    * Sends a command.
    *
    * @param command - Its name.
-   * @param data - What goes with it.
+   * @param data - The data of the message.
    * @param callback - Called once the message is on its way, or with the error that prevented that.
-   * @returns Whether more may be written now; if not, `drain` tells when.
-   * @throws Where there is no callback, an `IpcError`: `ERR_IPC_INVALID_ARGUMENT`,
+   * @returns Whether you can write more now. If not, wait for `drain`.
+   * @throws If there is no callback, an `IpcError`: `ERR_IPC_INVALID_ARGUMENT`,
    * `ERR_IPC_RESTRICTED_COMMAND`, `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`.
    * @example
    * ```js
@@ -89,9 +89,9 @@ export interface Socket extends Listenable<SocketEvents> {
    */
   writeCommand(command: string, data?: any, callback?: WriteCallback): boolean
   /**
-   * Sends messages that are in the text form of ipcio 0.6.2 already.
+   * Sends messages that are already in the text form of ipcio 0.6.2.
    *
-   * @param text - One whole message or several, with nothing in between.
+   * @param text - One or several complete messages, with nothing in between.
    * @param encoding - Ignored: text arrives intact.
    * @param callback - As for `writeCommand`.
    * @returns As `writeCommand`.
@@ -99,9 +99,14 @@ export interface Socket extends Listenable<SocketEvents> {
    */
   write(text: string, encoding?: string, callback?: WriteCallback): boolean
   write(text: string, callback?: WriteCallback): boolean
-  /** Ends the connection once everything is written, after a last `write(text)` if there is a text. A client comes back by itself. */
+  /**
+   * Ends the connection once everything is written. A client reconnects by itself.
+   *
+   * @param text - Written before, as with `write`.
+   * @returns The socket.
+   */
   end(text?: string): this
-  /** Ends the connection at once. A client comes back by itself. */
+  /** Ends the connection at once, and returns the socket. A client reconnects by itself. */
   destroy(): this
 }
 
