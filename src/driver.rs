@@ -1,16 +1,16 @@
-//! For those who write a driver of their own: the state machines, their sockets, and the driver on tokio.
+//! The parts of a driver: the state machines, their sockets, and the driver on tokio.
 //!
-//! A program that sends messages needs none of it: see [`Client`](crate::Client) and [`Server`](crate::Server). What is
-//! here follows the machines, and changes with them in minor versions.
+//! Programs that send messages use [`Client`](crate::Client) and [`Server`](crate::Server) instead. This module is for
+//! another driver, such as the one in the crate `ipcio-node`. It may change in minor versions.
 //!
-//! A driver owns an [`io::Io`] with a machine in it ([`client::Client`] or [`server::Server`]) and a
-//! [`io::Registry`] that says when sockets are ready. It calls `readable`, `writable` and `acceptable` when they are,
-//! `elapsed` when the machine's deadline has passed, and `flush` after each. Events go to its [`machine::Events`].
-//! [`Driver`] does that on tokio, and the crate `ipcio-node` on Node's event loop.
+//! A driver owns an [`io::Io`], which contains a machine ([`client::Client`] or [`server::Server`]) and the driver's
+//! [`io::Registry`]. The registry watches sockets. When a socket is ready, the driver calls [`io::Io::readable`],
+//! [`io::Io::writable`] or [`io::Io::acceptable`]. When the deadline has passed, it calls [`io::Io::elapsed`]. After each of
+//! these, it calls [`io::Io::flush`]. Events go to the driver's [`machine::Events`]. [`Driver`] does this on tokio.
 
 pub use crate::runtime::{Driver, TokioConnectionWatch, TokioFileWatch, TokioListenerWatch, TokioRegistry, WeakDriver};
 
-/// What a client does, as a state machine.
+/// A client, as a state machine.
 pub mod client {
     pub use crate::client::*;
 }
@@ -20,12 +20,12 @@ pub mod commands {
     pub use crate::commands::*;
 }
 
-/// A domain, and the sockets that follow from its name.
+/// A domain, and the paths of its sockets.
 pub mod domain {
     pub use crate::domain::*;
 }
 
-/// Carries out what a state machine wants, with sockets that never block.
+/// Carries out the actions of a state machine, with sockets that do not block.
 pub mod io {
     pub use crate::io::*;
 }
@@ -35,27 +35,27 @@ pub mod sequence {
     pub use crate::sequence::*;
 }
 
-/// What a state machine takes and gives: connections, actions, events.
+/// The interface of a state machine: connections, actions, events.
 pub mod machine {
     pub use crate::machine::*;
 }
 
-/// Bytes to messages and back, for all versions of the wire.
+/// Bytes to messages and back, for all versions of the protocol.
 pub mod protocol {
     pub use crate::protocol::*;
 }
 
-/// What a server does, as a state machine.
+/// A server, as a state machine.
 pub mod server {
     pub use crate::server::*;
 }
 
-/// Options: their defaults and limits.
+/// The options: their defaults and limits.
 pub mod settings {
     pub use crate::settings::*;
 }
 
-/// Whether the process at the other end may be there.
+/// Which users the other side of a connection may run as.
 pub mod trust {
     pub use crate::trust::*;
 }

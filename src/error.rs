@@ -1,4 +1,4 @@
-//! What can go wrong, with the code and the sentence that a user sees.
+//! Errors, with the code and the sentence that a user sees.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,33 +33,33 @@ macro_rules! codes {
 codes! {
     /// `start` or `connect` on an instance that is started already.
     AlreadyStarted "ERR_IPC_ALREADY_STARTED",
-    /// Closed before it was done.
+    /// The client or the server was closed before the call was done.
     Closed "ERR_IPC_CLOSED",
-    /// The name of a domain can't be that of a socket.
+    /// The name of the domain cannot be the name of a socket.
     Domain "ERR_IPC_DOMAIN",
     /// A handler for the command exists already.
     HandlerExists "ERR_IPC_HANDLER_EXISTS",
     /// A handler failed and gave no code of its own.
     HandlerThrew "ERR_IPC_HANDLER_THREW",
-    /// An argument is not of the kind that it has to be.
+    /// An argument or an option has an invalid value, or data does not have the expected form.
     InvalidArgument "ERR_IPC_INVALID_ARGUMENT",
     /// The client that should have answered has left.
     ClientLeft "ERR_IPC_CLIENT_LEFT",
-    /// A message is larger than this side or the other one takes.
+    /// A message is larger than one of the two sides accepts.
     MessageTooLarge "ERR_IPC_MESSAGE_TOO_LARGE",
     /// Another client has the name.
     NameTaken "ERR_IPC_NAME_TAKEN",
-    /// No client of the name is there.
+    /// No client with this name is connected.
     NoSuchClient "ERR_IPC_NO_SUCH_CLIENT",
-    /// Nobody handles the command.
+    /// The receiver has no handler for the command.
     NoSuchCommand "ERR_IPC_NO_SUCH_COMMAND",
-    /// Something else than a socket lies at the path.
+    /// Another kind of file is at the path of the socket.
     NotASocket "ERR_IPC_NOT_A_SOCKET",
     /// The other side runs as a user that is not allowed.
     NotTrusted "ERR_IPC_NOT_TRUSTED",
-    /// As much as the client keeps waits to be sent or answered.
+    /// The client's queue has reached its limit.
     QueueFull "ERR_IPC_QUEUE_FULL",
-    /// The command is part of the protocol.
+    /// The protocol uses the command.
     RestrictedCommand "ERR_IPC_RESTRICTED_COMMAND",
     /// No answer came in time.
     Timeout "ERR_IPC_TIMEOUT",
@@ -103,7 +103,7 @@ impl PartialEq for Error {
 
 impl Eq for Error {}
 
-/// What the handler on the other side failed with.
+/// The error of a handler on the other side, see [`Error::remote`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remote {
@@ -130,17 +130,17 @@ impl Error {
         Error { source: Some(Arc::new(source)), ..self }
     }
 
-    /// The reason.
+    /// The code.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The sentence.
+    /// The sentence, without the code.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What the handler on the other side failed with, if that is the reason.
+    /// The name and the code of the error with which a handler on the other side failed. `None` for other errors.
     pub fn remote(&self) -> Option<&Remote> {
         self.remote.as_deref()
     }
@@ -268,7 +268,7 @@ pub(crate) fn no_such_client(name: &str) -> Error {
     )
 }
 
-/// Nobody handles this command.
+/// The receiver has no handler for this command.
 pub(crate) fn no_such_command(command: &str) -> Error {
     Error::new(
         Code::NoSuchCommand,

@@ -55,7 +55,7 @@ mod settings;
 mod transport;
 mod trust;
 
-pub use error::{Code, Error};
+pub use error::{Code, Error, Remote};
 pub use runtime::{
     Bytes, Client, ClientBuilder, ClientEvent, Content, Data, Discovered, EventReceiver, HandlerError, Message, Server,
     ServerBuilder, ServerEvent,

@@ -154,7 +154,6 @@ mod tests {
     /// A value as the documentation writes it.
     fn written(name: &str, value: usize) -> String {
         match (name, value) {
-            (_, 60_000) if name.ends_with("timeout") => "a minute".to_owned(),
             _ if name.ends_with("timeout") => format!("{} seconds", value / 1000),
             _ if value.is_multiple_of(MEBIBYTE) => format!("{} MiB", value / MEBIBYTE),
             _ => format!("{},{:03}", value / 1000, value % 1000),
@@ -165,11 +164,11 @@ mod tests {
     fn the_builders_document_the_defaults() {
         for Setting { name, default, .. } in SETTINGS {
             let (text, expected) = (documentation(name), written(name, default));
-            assert!(text.contains(&format!("{expected} if it is not given")), "{name}: {expected}: {text}");
+            assert!(text.contains(&format!("Default: {expected}.")), "{name}: {expected}: {text}");
         }
-        let mode = format!("{MODE:04o} if it is not given");
+        let mode = format!("Default: {MODE:04o}.");
         assert!(documentation("mode").contains(&mode), "{mode}");
-        let domain = format!("`{}` if it is not given", crate::domain::DEFAULT);
+        let domain = format!("Default: `{}`.", crate::domain::DEFAULT);
         assert!(documentation("domain").contains(&domain), "{domain}");
     }
 

@@ -19,8 +19,11 @@ use crate::error::{self, Error};
 use crate::machine::Payload;
 use crate::protocol::frame::Kind;
 
-/// A client, shared by its clones. It connects again whenever its server comes back, and keeps what is sent
-/// meanwhile. What has not been sent when the last clone is dropped is lost: see [`Client::close`].
+/// A client. Its clones are handles to the same client.
+///
+/// A client connects again when its server comes back. Until then, it keeps the messages that the program sends. When the
+/// last clone is dropped, the connection is closed at once, and messages that were not written to it are lost. To send them
+/// first, call [`Client::close`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -54,7 +57,7 @@ struct Shared {
     feed: Feed<ClientEvent>,
 }
 
-/// Who is there, and what the server handles.
+/// The result of [`Client::discover`].
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Discovered {
@@ -82,12 +85,15 @@ impl Client {
         Ok(Client { shared: Arc::new(Shared { instance, pending, status, name, path, feed }) })
     }
 
-    /// Waits until it is connected, however long that takes.
+    /// Waits until the client is connected, without a time limit. [`Client::waits_for`] and [`Client::events`] give the
+    /// reason while it waits.
     ///
     /// # Errors
-    /// [`Code::NameTaken`](crate::Code::NameTaken), [`Code::NotTrusted`](crate::Code::NotTrusted), the system's where it
-    /// would wait in vain, as `EACCES`, and
-    /// [`Code::Closed`](crate::Code::Closed) once it has been closed.
+    /// - [`Code::NameTaken`](crate::Code::NameTaken) if another client has the name.
+    /// - [`Code::NotTrusted`](crate::Code::NotTrusted) if the server or the client runs as a user that the other side does
+    ///   not allow.
+    /// - [`Code::System`](crate::Code::System), for example `EACCES`, if waiting does not help.
+    /// - [`Code::Closed`](crate::Code::Closed) if the client was closed.
     pub async fn connected(&self) -> Result<(), Error> {
         let mut status = self.shared.status.clone();
         let status = status.wait_for(|status| !matches!(status, Status::Connecting)).await;
@@ -98,12 +104,12 @@ impl Client {
         }
     }
 
-    /// Whether the connection stands.
+    /// Whether the client is connected.
     pub fn is_connected(&self) -> bool {
         self.shared.instance.driver.with(|io, _, _| io.machine.is_connected())
     }
 
-    /// What keeps it from being connected, as far as it has noticed; `None` once it is.
+    /// Why the client is not connected. `None` if it is connected, or if no attempt to connect has failed yet.
     pub fn waits_for(&self) -> Option<Error> {
         self.shared.instance.driver.with(|io, _, _| io.machine.waits_for().cloned())
     }
@@ -148,23 +154,24 @@ impl Client {
         })
     }
 
-    /// What waits to be sent, acknowledged or answered: how many messages, and their size in bytes. See
+    /// The messages that wait to be sent, acknowledged or answered: their number, and their size in bytes. See
     /// [`ClientBuilder::queue_limit`](crate::ClientBuilder::queue_limit).
     pub fn queued(&self) -> (usize, usize) {
         self.shared.instance.driver.with(|io, _, _| io.machine.queued())
     }
 
-    /// Its name.
+    /// The name of the client.
     pub fn name(&self) -> &str {
         &self.shared.name
     }
 
-    /// Adds a handler for a command, as [`ClientBuilder::handler`](crate::ClientBuilder::handler) does. A handler that holds a clone of the
-    /// client keeps it until it is closed.
+    /// Adds a handler for a command, as [`ClientBuilder::handler`](crate::ClientBuilder::handler) does.
+    ///
+    /// A handler may hold a clone of the client. The client then lives until [`Client::close`] is called.
     ///
     /// # Errors
-    /// [`Code::HandlerExists`](crate::Code::HandlerExists),
-    /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand).
+    /// - [`Code::HandlerExists`](crate::Code::HandlerExists) if the command has a handler.
+    /// - [`Code::RestrictedCommand`](crate::Code::RestrictedCommand) if the protocol uses the command.
     pub fn add_handler<F, R, T, E>(&self, command: &str, function: F) -> Result<(), Error>
     where
         F: Fn(Message) -> R + Send + Sync + 'static,
@@ -175,23 +182,34 @@ impl Client {
         self.shared.instance.add_handler(command, &handlers::handler(function))
     }
 
-    /// Sends a message to the server, and waits until it has been received.
+    /// Sends a message to the server, and waits until the server has received it.
     ///
-    /// As with all messages, it is on its way as soon as the future is polled, and stays so when the future is
-    /// dropped.
+    /// The first poll of the future queues the message. Dropping the future after that does not cancel the message.
     ///
     /// # Errors
-    /// [`Code::MessageTooLarge`](crate::Code::MessageTooLarge), [`Code::QueueFull`](crate::Code::QueueFull),
-    /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand),
-    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument), [`Code::Closed`](crate::Code::Closed).
+    /// - [`Code::MessageTooLarge`](crate::Code::MessageTooLarge) if the message is larger than both sides accept.
+    /// - [`Code::QueueFull`](crate::Code::QueueFull) if
+    ///   [`queue_limit`](crate::ClientBuilder::queue_limit) is reached. Wait for
+    ///   [`ClientEvent::Drained`], or for messages that were sent before.
+    /// - [`Code::RestrictedCommand`](crate::Code::RestrictedCommand) if the protocol uses the command.
+    /// - [`Code::InvalidArgument`](crate::Code::InvalidArgument) if the command is too long or the data cannot be written as
+    ///   JSON.
+    /// - [`Code::Closed`](crate::Code::Closed) if the client was closed.
+    ///
+    /// ```
+    /// # async fn example(client: ipcio::Client) -> Result<(), ipcio::Error> {
+    /// client.send("log", "The job has started").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn send(&self, command: &str, data: impl Content) -> Result<(), Error> {
         self.one_way(Kind::Send, "", command, data).await
     }
 
-    /// Sends a message to the client of a name, and waits until the server has received it.
+    /// Sends a message to the client with this name, and waits until the server has received it.
     ///
     /// # Errors
-    /// As [`Client::send`]. A name that nobody has is none.
+    /// As [`Client::send`]. It is not an error if no client has the name.
     pub async fn emit(&self, name: &str, command: &str, data: impl Content) -> Result<(), Error> {
         self.one_way(Kind::Emit, name, command, data).await
     }
@@ -204,28 +222,41 @@ impl Client {
         self.one_way(Kind::Broadcast, "", command, data).await
     }
 
-    /// Sends a message to the server, and waits for what its handler returns. Dropping the future, as
-    /// [`tokio::time::timeout`] does, withdraws the question.
+    /// Sends a message to the server, and waits for the result of its handler. Dropping the future cancels the delivery;
+    /// [`tokio::time::timeout`] does that too.
     ///
     /// # Errors
-    /// As [`Client::send`], [`Code::NoSuchCommand`](crate::Code::NoSuchCommand), and
-    /// [`Code::HandlerThrew`](crate::Code::HandlerThrew) with [`Error::remote`] if the handler failed.
+    /// As [`Client::send`], and:
+    ///
+    /// - [`Code::NoSuchCommand`](crate::Code::NoSuchCommand) if the receiver has no handler for the command.
+    /// - [`Code::HandlerThrew`](crate::Code::HandlerThrew) if the handler failed. [`Error::message`] and [`Error::remote`]
+    ///   describe its error. If that error has one of ipcio's own codes, the code is the same here.
+    /// - [`Code::TooManyDeliveries`](crate::Code::TooManyDeliveries) if
+    ///   [`max_deliveries`](crate::ServerBuilder::max_deliveries) of this client wait for answers.
+    ///
+    /// ```
+    /// # async fn example(client: ipcio::Client) -> Result<(), ipcio::Error> {
+    /// let sum: f64 = client.deliver("sum", [1, 2, 3]).await?.parse()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn deliver(&self, command: &str, data: impl Content) -> Result<Data, Error> {
         self.request(Kind::Request, "", command, data, None).await
     }
 
-    /// As [`Client::deliver`], for at most this long. An answer that has come by then counts, however late it is read.
+    /// As [`Client::deliver`], with a time limit. An answer that has arrived in time counts, even if the program was too busy
+    /// to read it in time.
     ///
     /// # Errors
-    /// As [`Client::deliver`], and [`Code::Timeout`](crate::Code::Timeout).
+    /// As [`Client::deliver`], and [`Code::Timeout`](crate::Code::Timeout) if no answer came in time.
     pub async fn deliver_within(&self, limit: Duration, command: &str, data: impl Content) -> Result<Data, Error> {
         self.request(Kind::Request, "", command, data, Some(limit)).await
     }
 
-    /// As [`Client::deliver_to`], for at most this long.
+    /// As [`Client::deliver_to`], with a time limit, see [`Client::deliver_within`].
     ///
     /// # Errors
-    /// As [`Client::deliver_to`], and [`Code::Timeout`](crate::Code::Timeout).
+    /// As [`Client::deliver_to`], and [`Code::Timeout`](crate::Code::Timeout) if no answer came in time.
     pub async fn deliver_to_within(
         &self,
         limit: Duration,
@@ -236,26 +267,28 @@ impl Client {
         self.request(Kind::Request, name, command, data, Some(limit)).await
     }
 
-    /// Sends a message to the client of a name, and waits for what its handler returns.
+    /// Sends a message to the client with this name, and waits for the result of its handler.
     ///
     /// # Errors
-    /// As [`Client::deliver`], [`Code::NoSuchClient`](crate::Code::NoSuchClient), and
-    /// [`Code::ClientLeft`](crate::Code::ClientLeft) if it goes before it has answered.
+    /// As [`Client::deliver`], and:
+    ///
+    /// - [`Code::NoSuchClient`](crate::Code::NoSuchClient) if no client has the name.
+    /// - [`Code::ClientLeft`](crate::Code::ClientLeft) if the client leaves before it answers.
     pub async fn deliver_to(&self, name: &str, command: &str, data: impl Content) -> Result<Data, Error> {
         self.request(Kind::Request, name, command, data, None).await
     }
 
-    /// Asks the server who is there, and what it handles.
+    /// Asks the server for the connected clients, and for the commands that it handles.
     ///
     /// # Errors
-    /// [`Code::Closed`](crate::Code::Closed).
+    /// [`Code::QueueFull`](crate::Code::QueueFull) and [`Code::Closed`](crate::Code::Closed), as [`Client::send`].
     pub async fn discover(&self) -> Result<Discovered, Error> {
         self.request(Kind::Discover, "", "", (), None).await?.parse()
     }
 
-    /// Leaves. While the connection stands it first waits, for as long as
-    /// [`close_timeout`](crate::ClientBuilder::close_timeout) says, for what is under way; whatever is left after that
-    /// fails with [`Code::Closed`](crate::Code::Closed).
+    /// Closes the client. A client that is connected first waits until its messages are acknowledged and its deliveries
+    /// are answered, for at most [`close_timeout`](crate::ClientBuilder::close_timeout). Calls that are not done then fail
+    /// with [`Code::Closed`](crate::Code::Closed).
     ///
     /// # Errors
     /// None at present.
@@ -263,7 +296,7 @@ impl Client {
         let mut status = self.shared.status.clone();
         if !matches!(*status.borrow(), Status::Ended(_)) {
             self.shared.instance.driver.step(|io, now, events| io.machine.close(now, events));
-            // The sender goes with the driver, which this has.
+            // The driver owns the sender, and this client owns the driver.
             let _ = status.wait_for(|status| matches!(status, Status::Ended(_))).await;
         }
         self.shared.instance.drop_handlers();
@@ -296,7 +329,7 @@ impl Client {
         answer
     }
 
-    /// Queues a message, and notes who waits for it before it can be settled.
+    /// Queues a message, and registers its caller before the message can be settled.
     fn push<T>(
         &self,
         outgoing: &Outgoing<'_>,
@@ -316,7 +349,7 @@ impl Client {
     }
 }
 
-/// A delivery that is withdrawn when its future is dropped before the answer has come.
+/// Withdraws a delivery if its future is dropped before the answer comes.
 struct WithdrawnOnDrop<'a> {
     shared: &'a Shared,
     request: u64,

@@ -1,4 +1,4 @@
-//! What messages carry.
+//! The content of messages.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,16 +29,23 @@ enum Form {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes<'a>(pub &'a [u8]);
 
-/// What can be sent: everything that [`Serialize`]s to JSON, and [`Bytes`].
+/// Content that can be sent: every value that implements [`Serialize`], [`Bytes`], and [`Data`].
 pub trait Content: sealed::Content {}
 
 impl<T: sealed::Content + ?Sized> Content for T {}
 
 impl Data {
-    /// It as a value of a type of one's own.
+    /// Parses the content as JSON into a value of type `T`. Bytes are parsed as the JSON that `value` gives for them.
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] if it has another form.
+    /// [`Code::InvalidArgument`] if the content does not have the form of `T`.
+    ///
+    /// ```
+    /// # async fn example(client: ipcio::Client) -> Result<(), ipcio::Error> {
+    /// let (width, height): (u32, u32) = client.deliver("size", ()).await?.parse()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let parsed = match &self.0 {
             Form::Json(text) => serde_json::from_slice(text),
@@ -53,13 +60,14 @@ impl Data {
         })
     }
 
-    /// It as JSON of any form. Bytes become what a `Buffer` says of itself in JavaScript.
+    /// The content as JSON. Bytes become the JSON of a `Buffer` in JavaScript: `{"type":"Buffer","data":[…]}`. Content with
+    /// a number that `Value` cannot hold becomes `null`.
     pub fn value(&self) -> Value {
-        // It was checked to be JSON when it came in; numbers beyond the range of `Value` are all that is left.
+        // The text was checked to be JSON when it was received. Only numbers beyond the range of `Value` can fail.
         self.parse().unwrap_or_default()
     }
 
-    /// The bytes, if that is what was sent.
+    /// The bytes, if the sender sent [`Bytes`] or a `Buffer`.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Form::Json(_) => None,
@@ -87,9 +95,9 @@ impl From<Payload<'_>> for Data {
 pub(super) mod sealed {
     use super::{Data, Error};
 
-    /// Keeps the ways to become data ours.
+    /// Keeps other crates from implementing the public trait.
     pub trait Content {
-        /// It as it goes out.
+        /// The content as it is sent.
         fn to_data(&self) -> Result<Data, Error>;
     }
 }

@@ -14,25 +14,26 @@ use super::registry::{Ready, TokioRegistry};
 use crate::io::{Io, Progress, READ_BUFFER};
 use crate::machine::{ConnectionId, Events, ListenerId, Machine};
 
-/// An alarm within this time is left to pass where it has become needless.
+/// A needless alarm that is due within this time is not moved.
 const SOON: Duration = Duration::from_secs(1);
 
-/// A clock that looks so much too late may have been stopped, and its sockets not been read for as long.
+/// If a deadline is noticed so late, the process may have been stopped, and its sockets may not have been read for as long.
 const LATE: Duration = Duration::from_millis(5);
 
 thread_local! {
-    // One for all connections of a thread: ten thousand idle ones need none.
+    // One buffer for all connections of a thread, so that idle connections need no memory for it.
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into());
 }
 
-/// A state machine on tokio, shared by whoever has a clone. What its sockets and its clock make it do is done
-/// on the runtime; calls may come from any thread. When the last clone is dropped, its sockets are closed and
-/// its tasks end.
+/// A state machine on tokio. Its clones are handles to the same machine.
+///
+/// Sockets and deadlines are handled by tasks on the runtime. Calls may come from any thread. When the last clone is
+/// dropped, the sockets are closed and the tasks end.
 pub struct Driver<M: Machine> {
     shared: Arc<Shared<M>>,
 }
 
-/// A [`Driver`] that ends when nobody else has it.
+/// A reference to a [`Driver`] that does not keep it alive.
 pub struct WeakDriver<M: Machine> {
     shared: Weak<Shared<M>>,
 }
@@ -45,15 +46,14 @@ struct Shared<M: Machine> {
 struct State<M: Machine> {
     io: Io<M, TokioRegistry>,
     events: Box<dyn Events + Send>,
-    /// When the clock looks next.
+    /// When the clock task wakes up next.
     alarm: Option<Instant>,
 }
 
 impl<M: Machine + Send + 'static> Driver<M> {
-    /// A machine without sockets. `mode` is that of the sockets' files. `events` is called while the machine is
-    /// locked: it may take notes, and must neither block nor call the driver.
+    /// Runs a machine without sockets. `mode` is the mode of the sockets' files. The runtime must have I/O and time enabled.
     ///
-    /// The runtime needs I/O and time enabled.
+    /// `events` is called while the machine is locked. It must not block, and must not call the driver.
     pub fn new(machine: M, mode: u32, runtime: Handle, events: Box<dyn Events + Send>) -> Driver<M> {
         let clock = Arc::new(Notify::new());
         let shared = Arc::new_cyclic(|shared: &Weak<Shared<M>>| {
@@ -65,33 +65,34 @@ impl<M: Machine + Send + 'static> Driver<M> {
         Driver { shared }
     }
 
-    /// Calls `f` with the machine. What that gives it to do is done by the next [`Driver::flush`].
+    /// Calls `f` with the machine, the time and the recorder of events. The actions that result are carried out by the next
+    /// [`Driver::flush`].
     pub fn with<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
         let mut state = self.shared.lock();
         let State { io, events, .. } = &mut *state;
         f(io, Instant::now(), events.as_mut())
     }
 
-    /// Carries out all that is to be done, and writes all that can be written.
+    /// Carries out all actions, and writes all bytes that the sockets take.
     pub fn flush(&self) {
         self.step(|_, _, _| ());
     }
 
-    /// [`Driver::with`] and [`Driver::flush`] in one.
+    /// [`Driver::with`], then [`Driver::flush`].
     pub fn step<T>(&self, f: impl FnOnce(&mut Io<M, TokioRegistry>, Instant, &mut dyn Events) -> T) -> T {
         self.shared.step(f)
     }
 }
 
 impl<M: Machine> Driver<M> {
-    /// A reference that does not keep it.
+    /// A reference that does not keep the driver alive.
     pub fn downgrade(&self) -> WeakDriver<M> {
         WeakDriver { shared: Arc::downgrade(&self.shared) }
     }
 }
 
 impl<M: Machine> WeakDriver<M> {
-    /// The driver, if somebody keeps it.
+    /// The driver, unless its last clone was dropped.
     pub fn upgrade(&self) -> Option<Driver<M>> {
         self.shared.upgrade().map(|shared| Driver { shared })
     }
@@ -122,8 +123,8 @@ impl<M: Machine> fmt::Debug for Driver<M> {
 }
 
 impl<M: Machine> Shared<M> {
-    /// The lock is fair in the long run: a runtime that always finds something to read would otherwise keep calls of other
-    /// threads out for seconds. A panic leaves a machine that goes on at worst with one peer too few, and no lock.
+    /// This lock is eventually fair. Otherwise a runtime that always finds something to read would block calls of other
+    /// threads for seconds. It is not poisoned by a panic: in the worst case, the machine loses one peer.
     fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock()
     }
@@ -133,7 +134,8 @@ impl<M: Machine> Shared<M> {
         let result = state.step(f);
         let deadline = state.io.deadline();
         let is_sooner = deadline.is_some_and(|deadline| state.alarm.is_none_or(|alarm| deadline < alarm));
-        // To move one that passes soon would cost more than it does, but a process that is idle by then stays so.
+        // Moving an alarm that is due soon costs more than a needless wake-up. Later ones are moved, so that an idle process
+        // stays idle.
         let is_stale = || state.alarm.is_some_and(|alarm| alarm > Instant::now() + SOON);
         if is_sooner || (deadline != state.alarm && is_stale()) {
             state.alarm = deadline;
@@ -142,8 +144,8 @@ impl<M: Machine> Shared<M> {
         result
     }
 
-    /// Does what is due, and says when the clock has to look again.
-    fn look_at_the_clock(&self) -> Option<Instant> {
+    /// Handles what is due, and returns when to wake up next.
+    fn handle_deadline(&self) -> Option<Instant> {
         let mut state = self.lock();
         state.step(|io, now, events| {
             let Some(deadline) = io.deadline().filter(|&deadline| deadline <= now) else { return };
@@ -190,7 +192,7 @@ impl<M: Machine + Send + 'static> FilesChanged for Shared<M> {
     }
 }
 
-/// Tells the machine when its deadlines have passed.
+/// The clock task: tells the machine when its deadlines have passed.
 async fn keep_time<M: Machine>(shared: Weak<Shared<M>>, clock: Arc<Notify>) {
     let mut alarm: Option<Instant> = None;
     loop {
@@ -201,9 +203,9 @@ async fn keep_time<M: Machine>(shared: Weak<Shared<M>>, clock: Arc<Notify>) {
             },
             None => clock.notified().await,
         }
-        // What is ready as well comes first, also where more is due at once.
+        // Sockets that are ready come before deadlines, even if several deadlines pass at once.
         tokio::task::yield_now().await;
         let Some(shared) = shared.upgrade() else { return };
-        alarm = shared.look_at_the_clock();
+        alarm = shared.handle_deadline();
     }
 }

@@ -1,4 +1,4 @@
-//! Watches files on tokio: one instance of inotify for all that a runtime watches.
+//! Watches files on tokio. All watches of a runtime share one instance of inotify.
 
 use std::fmt;
 use std::io;
@@ -14,19 +14,19 @@ use tokio::runtime::{Handle, Id};
 use super::task::{Ended, Task, register};
 use crate::io::{Change, FileNotices, FileWatch};
 
-/// What is told of files that have changed.
+/// Is told when files have changed.
 pub(super) trait FilesChanged: Send + Sync {
     fn files_changed(&self);
 }
 
-/// The notices of a runtime. They end with the last watch.
+/// The file notices of a runtime. They end with the last watch.
 pub(super) struct Files {
     runtime: Id,
     notices: FileNotices<Weak<dyn FilesChanged>>,
     _reads: Task,
 }
 
-/// The watch over a file.
+/// The watch on a file. It ends when this is dropped.
 pub struct TokioFileWatch {
     // Dropped first.
     _watch: FileWatch<Weak<dyn FilesChanged>>,
@@ -34,7 +34,7 @@ pub struct TokioFileWatch {
 }
 
 impl Files {
-    /// Those of this runtime, made where nothing is watched there yet.
+    /// The notices of this runtime, created if there are none.
     ///
     /// # Errors
     /// As [`FileNotices::new`].
@@ -69,7 +69,7 @@ impl Files {
 impl Drop for Files {
     fn drop(&mut self) {
         let mut all = all().lock();
-        // Others may have been made for the runtime by now.
+        // New ones may have been created for the runtime in the meantime.
         if all.get(&self.runtime).is_some_and(|files| files.strong_count() == 0) {
             all.remove(&self.runtime);
         }
@@ -82,7 +82,7 @@ impl fmt::Debug for TokioFileWatch {
     }
 }
 
-/// The notices of all runtimes, without those that have ended.
+/// The notices of all runtimes that watch files.
 fn all() -> &'static Mutex<FxHashMap<Id, Weak<Files>>> {
     static ALL: OnceLock<Mutex<FxHashMap<Id, Weak<Files>>>> = OnceLock::new();
     ALL.get_or_init(Mutex::default)

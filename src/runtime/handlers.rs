@@ -1,4 +1,4 @@
-//! Handlers of commands, and the task that calls them.
+//! The handlers of commands, and the task that calls them.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -18,30 +18,30 @@ use crate::machine::{CommandId, Incoming, Machine, Payload, SessionId};
 use crate::sequence::Receipt;
 use crate::{client, server};
 
-/// How many handlers are called before the machine is told so.
+/// How many handlers are called before the machine is told that their messages were handled.
 const BATCH: usize = 256;
 
-/// What a handler may fail with: any error, or a text.
+/// The error of a handler: any error, or a text.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A handler, as it is kept.
+/// A handler in the form in which it is stored.
 pub(super) type Handler = Arc<dyn Fn(Message) -> Answer + Send + Sync>;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Data, HandlerError>> + Send>>;
 
-/// The handlers of an instance, by the places of their commands.
+/// The handlers of an instance, by their [`CommandId`]s.
 #[derive(Clone, Default)]
 pub(super) struct Handlers(Arc<Mutex<Vec<Named>>>);
 
 type Named = (Arc<str>, Handler);
 
-/// Calls the handlers of an instance, one message after the other.
+/// Queues messages for the task that calls the handlers.
 pub(super) struct Calls(mpsc::UnboundedSender<Call>);
 
 /// The other end of [`Calls`].
 pub(super) struct Receiver(mpsc::UnboundedReceiver<Call>);
 
-/// A message whose handler has to be called.
+/// A message whose handler is to be called.
 struct Call {
     command: CommandId,
     session: SessionId,
@@ -81,7 +81,7 @@ impl HasHandlers for server::Server {
     }
 }
 
-/// A function of the application as it is kept.
+/// Converts a function of the application into a [`Handler`].
 pub(super) fn handler<F, R, T, E>(function: F) -> Handler
 where
     F: Fn(Message) -> R + Send + Sync + 'static,
@@ -100,7 +100,7 @@ where
 }
 
 impl Handlers {
-    /// Adds one to the machine's commands.
+    /// Adds a handler, and its command to the machine.
     ///
     /// # Errors
     /// [`Code::HandlerExists`], [`Code::RestrictedCommand`].
@@ -110,9 +110,9 @@ impl Handlers {
         Ok(())
     }
 
-    /// Forgets all of them, and what they hold.
+    /// Drops all handlers.
     pub(super) fn clear(&self) {
-        // They are the application's: dropped when nothing is locked.
+        // They belong to the application, which may run any code when they are dropped: so nothing is locked then.
         let handlers = std::mem::take(&mut *self.lock());
         drop(handlers);
     }
@@ -127,15 +127,15 @@ impl Handlers {
 }
 
 impl Calls {
-    /// Keeps messages for [`Receiver::start`].
+    /// A queue, and its receiving end for [`Receiver::start`].
     pub(super) fn new() -> (Calls, Receiver) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Calls(sender), Receiver(receiver))
     }
 
-    /// Keeps a message until its handler is called.
+    /// Queues a message.
     pub(super) fn add(&self, incoming: &Incoming<'_>) {
-        // Nobody receives it once the runtime has ended.
+        // This fails when the runtime has ended.
         let _ = self.0.send(Call {
             command: incoming.command,
             session: incoming.session,
@@ -149,7 +149,7 @@ impl Calls {
 }
 
 impl Receiver {
-    /// Calls the handlers, until the driver is gone.
+    /// Spawns the task that calls the handlers. It ends when the driver is dropped.
     pub(super) fn start<M: HasHandlers>(self, runtime: &Handle, driver: &Driver<M>, handlers: Handlers) {
         runtime.spawn(call_all(driver.downgrade(), handlers, self.0));
     }
@@ -180,8 +180,8 @@ async fn call_all<M: HasHandlers>(
     }
 }
 
-/// Calls a handler, and gives its result if it has one at once. Otherwise it goes on by itself, and the
-/// messages behind it do not wait.
+/// Calls a handler, and returns its result if the handler is done at once. Otherwise the handler continues in a task of its
+/// own, so that later messages do not wait for it.
 async fn call<M: HasHandlers>(
     driver: &WeakDriver<M>,
     handlers: &Handlers,
@@ -216,7 +216,7 @@ fn respond<M: HasHandlers>(machine: &mut M, session: SessionId, request: u64, re
     machine.respond(session, request, outcome);
 }
 
-/// What is answered. A failure that nobody waits for is only told.
+/// The answer. If the sender does not wait for one, a failure is logged.
 fn outcome(command: &str, request: Option<u64>, result: Result<Data, HandlerError>) -> Result<Data, Vec<u8>> {
     result.map_err(|error| {
         if request.is_none() {
@@ -246,7 +246,7 @@ fn failure(error: &HandlerError) -> Vec<u8> {
     failure.to_json()
 }
 
-/// A handler whose panic is a failure like any other.
+/// A handler whose panic becomes an error.
 struct Guarded(Answer);
 
 impl Future for Guarded {

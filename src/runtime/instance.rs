@@ -1,4 +1,4 @@
-//! What a client and a server have in common: a state machine on tokio, and the handlers of its commands.
+//! The common part of a client and a server: a state machine on tokio, and the handlers of its commands.
 
 use tokio::runtime::Handle;
 
@@ -14,8 +14,8 @@ pub(super) struct Instance<M: HasHandlers> {
 }
 
 impl<M: HasHandlers> Instance<M> {
-    /// An instance that does nothing yet. `mode` is that of its sockets' files. `events` is given what takes the messages
-    /// for handlers, and takes all events.
+    /// An instance that does nothing yet. `mode` is the mode of its sockets' files. `events` makes the recorder of all
+    /// events, which adds the messages for handlers to the given [`Calls`].
     ///
     /// # Errors
     /// [`Code::HandlerExists`](crate::Code::HandlerExists),
@@ -44,12 +44,12 @@ impl<M: HasHandlers> Instance<M> {
     ///
     /// # Errors
     /// As [`Instance::new`].
-    // The handler is the application's: it is dropped by the caller, when nothing is locked.
+    // The caller drops the handler if this fails, when nothing is locked.
     pub(super) fn add_handler(&self, command: &str, handler: &Handler) -> Result<(), Error> {
         self.driver.with(|io, _, _| self.handlers.add(&mut io.machine, command, handler))
     }
 
-    /// Drops all handlers, and what they hold.
+    /// Drops all handlers.
     pub(super) fn drop_handlers(&self) {
         self.handlers.clear();
     }

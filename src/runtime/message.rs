@@ -1,4 +1,4 @@
-//! A message as a handler gets it.
+//! A message for a handler.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::data::Data;
 use crate::error::Error;
 
-/// A message as a handler gets it.
+/// A message, as a handler receives it.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(super) command: Arc<str>,
@@ -19,30 +19,31 @@ pub struct Message {
 }
 
 impl Message {
-    /// The command that it came with.
+    /// The command of the message.
     pub fn command(&self) -> &str {
         &self.command
     }
 
-    /// The name of the client that sent it; empty if it was the server.
+    /// The name of the client that sent the message; empty if the server sent it.
     pub fn from(&self) -> &str {
         &self.from
     }
 
-    /// Its content.
+    /// The content.
     pub fn data(&self) -> &Data {
         &self.data
     }
 
-    /// Its content as a value of a type of one's own.
+    /// Parses the content, see [`Data::parse`].
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument) if it has another form.
+    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument) if the content does not have the form of `T`. A handler can
+    /// return this error with `?`, and the sender receives it.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.data.parse()
     }
 
-    /// Its content as JSON of any form.
+    /// The content as JSON, see [`Data::value`].
     pub fn value(&self) -> Value {
         self.data.value()
     }
@@ -52,7 +53,8 @@ impl Message {
         self.is_delivery
     }
 
-    /// Whether a handler may have been called for it before: the server died before it could say so.
+    /// Whether a handler may have been called with this message before. That can happen if the receiver died, or the server,
+    /// before the message was acknowledged.
     pub fn redelivered(&self) -> bool {
         self.redelivered
     }

@@ -1,11 +1,11 @@
-//! The state machines on tokio, and with them the crate's own [`Client`] and [`Server`].
+//! The driver on tokio, and the crate's [`Client`] and [`Server`].
 //!
-//! [`Driver`] runs any machine; the rest is what a Rust program uses of it.
+//! [`Driver`] runs any state machine. The other modules are the API for Rust programs.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "it has the sockets, the clock and the threads"
+    reason = "the runtime uses sockets, the clock and threads"
 )]
 
 mod builder;

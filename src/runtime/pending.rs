@@ -1,4 +1,4 @@
-//! What the callers of a client wait for, and the events that end their waiting.
+//! The callers that wait for a client's messages, and the events that settle them.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -13,15 +13,15 @@ use super::handlers::Calls;
 use crate::error::{self, Error};
 use crate::machine::{Event, Events};
 
-/// What the callers of a client wait for. Its clones share it. It is only locked while the driver is, or for itself.
+/// The callers that wait for a client's messages. Its clones share them. The lock is taken last, after the driver's.
 #[derive(Clone, Default)]
 pub(super) struct Pending(Arc<Mutex<Waiters>>);
 
 #[derive(Default)]
 struct Waiters {
-    /// Of one-way messages, in the order in which they were sent.
+    /// The callers of one-way messages, in the order of sending.
     messages: VecDeque<oneshot::Sender<Result<(), Error>>>,
-    /// Of deliveries, by their numbers.
+    /// The callers of deliveries, by the numbers of the deliveries.
     deliveries: FxHashMap<u64, oneshot::Sender<Result<Data, Error>>>,
     deliveries_so_far: u64,
 }
@@ -42,42 +42,42 @@ impl Pending {
         waiters.deliveries_so_far
     }
 
-    /// What the sender of a one-way message waits for. To be called in the order in which the messages are sent.
+    /// Registers the caller of a one-way message. Calls must come in the order in which the messages are sent.
     pub(super) fn add_message(&self) -> oneshot::Receiver<Result<(), Error>> {
         let (sender, receiver) = oneshot::channel();
         self.lock().messages.push_back(sender);
         receiver
     }
 
-    /// What the sender of the delivery of this number waits for.
+    /// Registers the caller of the delivery with this number.
     pub(super) fn add_delivery(&self, request: u64) -> oneshot::Receiver<Result<Data, Error>> {
         let (sender, receiver) = oneshot::channel();
         self.lock().deliveries.insert(request, sender);
         receiver
     }
 
-    /// Ends the waiting for a delivery; without effect if it has ended before. Who has stopped waiting is told nothing.
+    /// Settles a delivery, unless it was settled before.
     pub(super) fn end_delivery(&self, request: u64, answer: Result<Data, Error>) {
         if let Some(waiter) = self.lock().deliveries.remove(&request) {
             drop(waiter.send(answer));
         }
     }
 
-    /// The next `count` one-way messages have been received.
+    /// Settles the next `count` one-way messages: they were received.
     fn received(&self, count: u64) {
         let mut waiters = self.lock();
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(waiters.messages.len());
         waiters.messages.drain(..count).for_each(|waiter| drop(waiter.send(Ok(()))));
     }
 
-    /// The next one-way message will not be sent.
+    /// Settles the next one-way message: it will not be sent.
     fn rejected(&self, error: Error) {
         if let Some(waiter) = self.lock().messages.pop_front() {
             drop(waiter.send(Err(error)));
         }
     }
 
-    /// Nothing that is still waited for will come.
+    /// Settles everything else with this error.
     fn end(&self, error: &Error) {
         let waiters = std::mem::take(&mut *self.lock());
         waiters.messages.into_iter().for_each(|waiter| drop(waiter.send(Err(error.clone()))));
@@ -105,7 +105,7 @@ impl ClientRecorder {
         self.feed.send(|| ClientEvent::Connected);
     }
 
-    /// The connection is gone, if there was one.
+    /// Changes the status, and reports the end of the connection if there was one.
     fn disconnected(&self, status: Status) {
         if matches!(self.status.send_replace(status), Status::Connected) {
             self.feed.send(|| ClientEvent::Disconnected);

@@ -18,12 +18,12 @@ use super::task::{Ended, Task, register};
 use crate::io::{Change, ConnectionWatch, Progress, Registry};
 use crate::machine::{ConnectionId, ListenerId};
 
-/// How long a listener waits when the system has no descriptor left for a connection.
+/// How long a listener waits before it accepts again, if the system has no descriptor left for a connection.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// What is told of sockets that are ready.
+/// Is told when sockets are ready.
 pub(super) trait Ready: FilesChanged {
-    /// `ended`: the peer has closed the connection.
+    /// `ended` says that the peer has closed the connection.
     fn readable(&self, id: ConnectionId, ended: bool) -> Progress;
     fn writable(&self, id: ConnectionId);
     fn acceptable(&self, id: ListenerId) -> io::Result<Progress>;
@@ -35,7 +35,7 @@ pub struct TokioRegistry {
     driver: Weak<dyn Ready>,
 }
 
-/// The watch over a connection.
+/// The watch on a connection. It ends when this is dropped.
 pub struct TokioConnectionWatch {
     registry: TokioRegistry,
     id: ConnectionId,
@@ -45,7 +45,7 @@ pub struct TokioConnectionWatch {
     writes: Option<Task>,
 }
 
-/// The watch over a listener.
+/// The watch on a listener. It ends when this is dropped.
 pub struct TokioListenerWatch {
     _accepts: Task,
 }
@@ -62,7 +62,7 @@ impl Registry for TokioRegistry {
     type FileWatch = TokioFileWatch;
 
     fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<TokioConnectionWatch> {
-        // Not for writing: every read of the peer would wake the task.
+        // Not for writing as well: each read of the peer would wake the task.
         let socket = register(&self.runtime, stream.clone(), Interest::READABLE)?;
         let again = Arc::new(Notify::new());
         let reads = Task::spawn(&self.runtime, |ended| read(id, socket, self.driver.clone(), again.clone(), ended));
@@ -84,7 +84,7 @@ impl Registry for TokioRegistry {
 impl ConnectionWatch for TokioConnectionWatch {
     fn watch_writable(&mut self) -> io::Result<()> {
         let TokioRegistry { runtime, driver } = &self.registry;
-        // A descriptor can be registered once: this needs one of its own.
+        // A descriptor can be registered only once, so this needs another one.
         let socket = register(runtime, self.stream.try_clone()?, Interest::WRITABLE)?;
         self.writes = Some(Task::spawn(runtime, |ended| write(self.id, socket, driver.clone(), ended)));
         Ok(())
@@ -97,7 +97,7 @@ impl ConnectionWatch for TokioConnectionWatch {
 
 impl Drop for TokioConnectionWatch {
     fn drop(&mut self) {
-        // Its tasks hold descriptors until they have ended; the peer learns of the end now.
+        // The tasks hold descriptors until they end. The peer is to see the end now.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
@@ -132,7 +132,7 @@ async fn read(
         let mut ready = tokio::select! {
             biased;
             _ = &mut watch_ended => return,
-            // What it was ready with has not been read.
+            // The socket may hold data of an earlier notice, which was not read.
             () = again.notified(), if paused => None,
             ready = socket.readable() => match ready {
                 Ok(ready) => Some(ready),
@@ -140,7 +140,7 @@ async fn read(
             },
         };
         loop {
-            // While it is paused, another notice may be that of its end.
+            // While reading is paused, a notice may report the end of the connection.
             let ended = paused && ready.as_ref().is_some_and(|ready| ready.ready().is_read_closed());
             let Some(progress) = driver.upgrade().map(|driver| driver.readable(id, ended)) else { return };
             paused = progress == Progress::Paused;
@@ -164,7 +164,7 @@ async fn write(id: ConnectionId, socket: AsyncFd<UnixStream>, driver: Weak<dyn R
         _ = watch_ended => return,
         _ = socket.writable() => {}
     }
-    // Room may run out again at once, which needs the registration of another descriptor.
+    // The connection may fill up again at once and register another descriptor, so this one goes first.
     drop(socket);
     if let Some(driver) = driver.upgrade() {
         driver.writable(id);

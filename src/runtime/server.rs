@@ -15,8 +15,10 @@ use crate::error::{self, Error};
 use crate::machine::{Event, Events};
 use crate::server;
 
-/// A server, shared by its clones. When the last one is dropped its sockets are closed at once; see
-/// [`Server::close`] for a gentler end.
+/// A server. Its clones are handles to the same server.
+///
+/// When the last clone is dropped, its sockets are closed at once, and messages that were not written to them are lost. To
+/// send them first, call [`Server::close`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -73,18 +75,18 @@ impl Server {
         Ok(Server { shared: Arc::new(Shared { instance, closed, path, feed }) })
     }
 
-    /// The path of its control socket.
+    /// The path of the server's socket.
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
 
-    /// Whether it has not been closed.
+    /// Whether the server is running. `false` when it was closed.
     pub fn is_listening(&self) -> bool {
         self.shared.instance.driver.with(|io, _, _| io.machine.is_started())
     }
 
-    /// Whether something else lies in the place of its socket, such as that of a server of ipcio 0.6.2. Then those who
-    /// are connected stay, and nobody else comes. A socket that was only removed is made anew.
+    /// Whether another file has taken the path of the server's socket, such as the socket of a server of ipcio 0.6.2.
+    /// Connected clients stay connected, and no other client can connect. See [`ServerEvent::Displaced`].
     pub fn is_displaced(&self) -> bool {
         self.shared.instance.driver.with(|io, _, _| io.is_displaced())
     }
@@ -127,12 +129,13 @@ impl Server {
         })
     }
 
-    /// Adds a handler for a command, as [`ServerBuilder::handler`](crate::ServerBuilder::handler) does. A handler that holds a clone of the
-    /// server keeps it until it is closed.
+    /// Adds a handler for a command, as [`ServerBuilder::handler`](crate::ServerBuilder::handler) does.
+    ///
+    /// A handler may hold a clone of the server. The server then lives until [`Server::close`] is called.
     ///
     /// # Errors
-    /// [`Code::HandlerExists`](crate::Code::HandlerExists),
-    /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand).
+    /// - [`Code::HandlerExists`](crate::Code::HandlerExists) if the command has a handler.
+    /// - [`Code::RestrictedCommand`](crate::Code::RestrictedCommand) if the protocol uses the command.
     pub fn add_handler<F, R, T, E>(&self, command: &str, function: F) -> Result<(), Error>
     where
         F: Fn(Message) -> R + Send + Sync + 'static,
@@ -143,13 +146,24 @@ impl Server {
         self.shared.instance.add_handler(command, &handlers::handler(function))
     }
 
-    /// Sends a message to the client of a name. It is kept while the client's connection is broken; a name that
-    /// nobody has is no error.
+    /// Sends a message to the client with this name. While the client's connection is broken, the server keeps the message
+    /// for it. If no client has the name, the message is discarded. If the message is too large for the client, it is
+    /// dropped with [`ServerEvent::Dropped`].
     ///
     /// # Errors
-    /// [`Code::MessageTooLarge`](crate::Code::MessageTooLarge),
-    /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand),
-    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument), [`Code::Closed`](crate::Code::Closed).
+    /// - [`Code::MessageTooLarge`](crate::Code::MessageTooLarge) if the message is larger than
+    ///   [`max_message_size`](crate::ServerBuilder::max_message_size).
+    /// - [`Code::RestrictedCommand`](crate::Code::RestrictedCommand) if the protocol uses the command.
+    /// - [`Code::InvalidArgument`](crate::Code::InvalidArgument) if the command is too long or the data cannot be written as
+    ///   JSON.
+    /// - [`Code::Closed`](crate::Code::Closed) if the server was closed.
+    ///
+    /// ```
+    /// # fn example(server: ipcio::Server) -> Result<(), ipcio::Error> {
+    /// server.emit("bob", "greeting", "Good morning")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn emit(&self, name: &str, command: &str, data: impl Content) -> Result<(), Error> {
         let data = data.to_data()?;
         self.step(|machine| machine.emit(name, command, data.payload(), None))
@@ -164,7 +178,7 @@ impl Server {
         self.step(|machine| machine.broadcast(command, data.payload(), None))
     }
 
-    /// Sends a message to all clients but the one of this name.
+    /// Sends a message to all clients except the one with this name.
     ///
     /// # Errors
     /// As [`Server::emit`].
@@ -173,14 +187,14 @@ impl Server {
         self.step(|machine| machine.broadcast(command, data.payload(), Some(name)))
     }
 
-    /// Leaves: takes no more connections, and ends each one when its client has received what waits for it, or
-    /// after as long as [`close_timeout`](crate::ServerBuilder::close_timeout) says.
+    /// Closes the server. It accepts no more connections, and ends each connection when the client has received its
+    /// messages, or after [`close_timeout`](crate::ServerBuilder::close_timeout).
     ///
     /// # Errors
     /// None at present.
     pub async fn close(&self) -> Result<(), Error> {
         self.shared.instance.driver.step(|io, now, events| io.machine.close(now, events));
-        // The sender goes with the driver, which this has.
+        // The driver owns the sender, and this server owns the driver.
         let _ = self.shared.closed.clone().wait_for(|&closed| closed).await;
         self.shared.instance.drop_handlers();
         Ok(())
@@ -200,7 +214,7 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Passes on what has to be done.
+/// Takes the events of a server.
 struct ServerRecorder {
     calls: Calls,
     closed: watch::Sender<bool>,

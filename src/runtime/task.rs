@@ -1,4 +1,4 @@
-//! Tasks that wait for descriptors.
+//! Tasks that wait until descriptors are ready.
 
 use std::future::Future;
 use std::io;
@@ -10,9 +10,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// A task that ends when this is dropped.
-pub(super) struct Task(#[expect(dead_code, reason = "it is only dropped")] oneshot::Sender<()>);
+pub(super) struct Task(#[expect(dead_code, reason = "dropping it ends the task")] oneshot::Sender<()>);
 
-/// Resolves when a task is to end.
+/// Resolves when the task is to end.
 pub(super) type Ended = oneshot::Receiver<()>;
 
 impl Task {
@@ -24,7 +24,7 @@ impl Task {
     }
 }
 
-/// A descriptor that tells tasks of the runtime when it is ready.
+/// Registers a descriptor with the runtime, so that tasks can wait until it is ready.
 ///
 /// # Errors
 /// The system's.

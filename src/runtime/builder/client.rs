@@ -15,7 +15,7 @@ use crate::trust::Others;
 use crate::{client, settings};
 
 /// The options of a [`Client`].
-#[must_use = "it does nothing until `connect` or `start` is called"]
+#[must_use = "a client is only made by `connect` or `start`"]
 pub struct ClientBuilder {
     common: Common,
     name: Option<String>,
@@ -23,7 +23,7 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// The options of a client, to be filled in.
+    /// The options of a client, with their defaults.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
@@ -38,25 +38,26 @@ impl Default for ClientBuilder {
 impl ClientBuilder {
     common_options!();
 
-    /// The name under which others reach it; a random one if it is not given.
+    /// The name of the client, under which others reach it: at most 65,535 bytes as JSON. Default: a random name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The most that is kept of what waits to be sent, acknowledged or answered, in bytes; 512 MiB if it is not given. What
-    /// is sent beyond it fails with [`Code::QueueFull`](crate::Code::QueueFull), but one message is always taken.
+    /// The limit on messages that wait to be sent, acknowledged or answered, in bytes. Default: 512 MiB. Messages beyond the
+    /// limit fail with [`Code::QueueFull`](crate::Code::QueueFull). An empty queue takes one message, even if it is larger.
     pub fn queue_limit(mut self, bytes: usize) -> Self {
         self.queue_limit = bytes;
         self
     }
 
-    /// Begins to connect. What is sent is kept until there is a connection.
+    /// Starts to connect, and returns at once. The client keeps messages until it is connected.
     ///
     /// # Errors
-    /// [`Code::Domain`](crate::Code::Domain), [`Code::HandlerExists`](crate::Code::HandlerExists),
-    /// [`Code::RestrictedCommand`](crate::Code::RestrictedCommand), and
-    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument) for an option with which nothing could work.
+    /// - [`Code::Domain`](crate::Code::Domain) if the domain cannot be the name of a socket.
+    /// - [`Code::HandlerExists`](crate::Code::HandlerExists) if a command has two handlers.
+    /// - [`Code::RestrictedCommand`](crate::Code::RestrictedCommand) if the protocol uses a command.
+    /// - [`Code::InvalidArgument`](crate::Code::InvalidArgument) if an option has an invalid value.
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
@@ -68,7 +69,7 @@ impl ClientBuilder {
     /// [`ClientBuilder::start`], then [`Client::connected`].
     ///
     /// # Errors
-    /// Those of both.
+    /// As for both.
     ///
     /// # Panics
     /// As [`ClientBuilder::start`].
@@ -122,7 +123,7 @@ mod tests {
         let domain = format!("waiting-{}", std::process::id());
         let clients: Vec<Client> = (0..200).map(|number| patient(&domain, &format!("client-{number}"))).collect();
         assert!(clients.iter().all(|client| client.waits_for().is_some()));
-        // One that is closed is not looked out for.
+        // A closed client watches for no socket.
         clients[0].close().await.unwrap();
         for _ in 0..2 {
             let server = Server::builder().domain(&domain).start().unwrap();

@@ -1,4 +1,4 @@
-//! The options of a client and of a server, with the same defaults as in JavaScript.
+//! The options of a client and of a server. They have the same defaults as in JavaScript.
 
 mod client;
 mod server;
@@ -12,7 +12,7 @@ use super::handlers::Handler;
 use crate::trust::{Others, Trust};
 use crate::{domain, settings};
 
-/// The options that both have.
+/// The options that clients and servers have.
 struct Common {
     domain: String,
     users: Others,
@@ -40,42 +40,44 @@ impl Common {
     }
 }
 
-/// The methods that set them.
+/// The methods that set these options.
 macro_rules! common_options {
     () => {
-        /// The domain, `default` if it is not given.
+        /// The name of the domain, which the server and its clients share. Default: `default`.
         pub fn domain(mut self, domain: impl Into<String>) -> Self {
             self.common.domain = domain.into();
             self
         }
 
-        /// Users, beside one's own and root, whose processes may be the other side.
+        /// The ids of the users whose processes may be the other side, in addition to this process's user and root.
         pub fn allow_users(mut self, users: impl IntoIterator<Item = u32>) -> Self {
             self.common.users = Others::These(users.into_iter().collect());
             self
         }
 
-        /// Lets every user's processes be the other side.
+        /// Allows the processes of every user to be the other side.
         pub fn allow_any_user(mut self) -> Self {
             self.common.users = Others::Any;
             self
         }
 
-        /// The largest message, in bytes; 256 MiB if it is not given.
+        /// The largest message, in bytes. Default: 256 MiB.
         pub fn max_message_size(mut self, bytes: usize) -> Self {
             self.common.max_message_size = bytes;
             self
         }
 
-        /// How long closing waits for what is under way; 5 seconds if it is not given.
+        /// How long `close` waits for messages that are under way. Default: 5 seconds.
         pub fn close_timeout(mut self, timeout: Duration) -> Self {
             self.common.close_timeout = timeout;
             self
         }
 
-        /// Calls an async function for each message with this command. What it returns answers a delivery,
-        /// and so does an error. Handlers are called in the order of the messages, and run side by side from
-        /// where they first wait.
+        /// Calls an async function for each message with this command. If the message is a delivery, the sender receives
+        /// the value or the error that the function returns.
+        ///
+        /// Handlers are called in the order of the messages. A handler that has to wait does not delay the next messages:
+        /// it continues in a task of its own.
         pub fn handler<F, R, T, E>(mut self, command: impl Into<String>, function: F) -> Self
         where
             F: Fn(Message) -> R + Send + Sync + 'static,

@@ -14,7 +14,7 @@ use crate::trust::Others;
 use crate::{server, settings};
 
 /// The options of a [`Server`].
-#[must_use = "it does nothing until `start` is called"]
+#[must_use = "a server is only made by `start`"]
 pub struct ServerBuilder {
     common: Common,
     mode: u32,
@@ -28,7 +28,7 @@ pub struct ServerBuilder {
 }
 
 impl Server {
-    /// The options of a server, to be filled in.
+    /// The options of a server, with their defaults.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
@@ -53,66 +53,70 @@ impl Default for ServerBuilder {
 impl ServerBuilder {
     common_options!();
 
-    /// The mode of the socket's file; 0600 if it is not given.
+    /// The mode of the socket's file. Default: 0600.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
-    /// The most clients at a time, connected and away together; 65,536 if it is not given. A client that is away gives its
-    /// place up to one that comes, those for which nothing waits first.
+    /// The limit on clients, connected and away together. Default: 65,536. Clients that are away make room for new ones,
+    /// first those that have no messages waiting.
     pub fn max_clients(mut self, clients: usize) -> Self {
         self.max_clients = clients;
         self
     }
 
-    /// How long a client may take to say who it is; 10 seconds if it is not given.
+    /// How long a client may take for the handshake. Default: 10 seconds.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// Bytes that may wait to be written to one client before it is dropped; 512 MiB if it is not given. What was written
-    /// and not acknowledged may be as much again, and 64 MiB in any case.
+    /// The limit on messages that wait to be written to one client, in bytes. Default: 512 MiB. A client beyond the limit is
+    /// dropped. Messages that were written and not acknowledged have the same limit, or 64 MiB if that is more.
     pub fn slow_consumer_limit(mut self, bytes: usize) -> Self {
         self.slow_consumer_limit = bytes;
         self
     }
 
-    /// Bytes of messages that have begun to arrive and are not complete, of all connections; 512 MiB if it is not given.
-    /// Half of it is kept free for what handlers have just been given. Beyond the other half, of messages above 64 KiB only
-    /// the one nearest to completion is read and the others wait in their sockets; one that does not go on for two seconds
-    /// while others wait loses its connection, and may resume.
+    /// The limit on messages of all clients that have arrived in part, in bytes. Default: 512 MiB.
+    ///
+    /// Half of it is reserved for messages that handlers have just been given. Beyond the other half, only one message above
+    /// 64 KiB is read at a time: the one nearest to completion. The others wait in their sockets. If that message makes no
+    /// progress for two seconds while others wait, its connection is ended. The client may connect again and resume.
     pub fn unfinished_limit(mut self, bytes: usize) -> Self {
         self.unfinished_limit = bytes;
         self
     }
 
-    /// Deliveries of one client that nobody has answered; 262,144 if it is not given. Further ones fail with
+    /// The limit on deliveries of one client that have no answer yet. Default: 262,144. Further deliveries fail with
     /// [`Code::TooManyDeliveries`](crate::Code::TooManyDeliveries).
     pub fn max_deliveries(mut self, deliveries: usize) -> Self {
         self.max_deliveries = deliveries;
         self
     }
 
-    /// Bytes that may be kept for all clients together that are away, a broadcast counted once; 512 MiB if it is not given.
-    /// Beyond it, the client for which the most has waited for the longest time is dropped.
+    /// The limit on messages that are kept for all clients together that are away, in bytes. Default: 512 MiB. A broadcast
+    /// counts once. Beyond the limit, the client is dropped for which the most has waited for the longest time.
     pub fn away_limit(mut self, bytes: usize) -> Self {
         self.away_limit = bytes;
         self
     }
 
-    /// How long a client whose connection broke is expected back; a minute if it is not given.
+    /// How long the server keeps the session of a client whose connection broke. Default: 60 seconds.
     pub fn resume_timeout(mut self, timeout: Duration) -> Self {
         self.resume_timeout = timeout;
         self
     }
 
-    /// Starts the server: clients can connect when this returns.
+    /// Starts the server. Clients can connect when this returns.
     ///
     /// # Errors
-    /// `EADDRINUSE` if the domain has a server that lives, [`Code::NotASocket`](crate::Code::NotASocket), the system's
-    /// errors, and those of [`ClientBuilder::start`](crate::ClientBuilder::start).
+    /// As [`ClientBuilder::start`](crate::ClientBuilder::start), and:
+    ///
+    /// - [`Code::System`](crate::Code::System) with `EADDRINUSE` if the domain has a server.
+    /// - [`Code::NotASocket`](crate::Code::NotASocket) if another kind of file is at the socket's path.
+    /// - [`Code::System`](crate::Code::System) with other codes if the socket cannot be created.
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
