@@ -10,7 +10,7 @@ import type {
   CommandResult,
 } from './lib/types/commands.js'
 import type { ClientEvents, Listenable, ServerEvents } from './lib/types/events.js'
-import type { ClientHandlers, ServerHandlers } from './lib/types/handlers.js'
+import type { ClientHandlers, Peer, ServerHandlers } from './lib/types/handlers.js'
 import type { ClientOptions, DeliverOptions, ServerOptions } from './lib/types/options.js'
 
 export * from './lib/types/commands.js'
@@ -136,8 +136,48 @@ export class Server<Commands extends CommandMap<Commands> = AnyCommands> {
   ): this
 
   /**
+   * Asks one client, and waits for its handler's answer. A client whose connection is lost has two seconds to come back
+   * for it.
+   *
+   * @param client_name - The client's name.
+   * @param command - Which of its handlers to call.
+   * @param data - What goes with it.
+   * @param options - A time limit, in milliseconds, and a signal to give up on.
+   * @returns A promise for what the handler returns, or its promise resolves to; `null` for `undefined`, and where a
+   * client of ipcio 0.6.2 has no such handler. It rejects with what the handler threw (`remote` is true;
+   * `ERR_IPC_HANDLER_THREW` where that had no code), with the signal's reason, or with an {@link IpcError}:
+   * `ERR_IPC_NO_SUCH_CLIENT`, `ERR_IPC_NO_SUCH_COMMAND`, `ERR_IPC_CLIENT_LEFT`, `ERR_IPC_TIMEOUT`, `ERR_IPC_CLOSED` where
+   * the server is closed, `ERR_IPC_TOO_MANY_DELIVERIES`, `ERR_IPC_INVALID_ARGUMENT`, `ERR_IPC_RESTRICTED_COMMAND`,
+   * `ERR_IPC_NOT_SERIALIZABLE`, `ERR_IPC_MESSAGE_TOO_LARGE`.
+   * @example
+   * ```js
+   * const { degrees } = await server.deliver('sensor', 'read', null, { timeout: 5000 })
+   * ```
+   */
+  deliver<C extends CommandName<Commands>>(
+    client_name: string,
+    command: C,
+    ...message: [...data: CommandArguments<Commands, C>, options?: DeliverOptions | null]
+  ): Promise<CommandResult<Commands, C>>
+
+  /**
+   * Lists the clients that are connected, and those that are away: their connection is lost, and the server keeps what
+   * waits for them for `resumeTimeout`.
+   *
+   * @returns A new array, in the order in which they first came. It is empty while the server is not started.
+   * @example
+   * ```js
+   * for (const { name, pid, queued } of server.clients()) {
+   *   console.log(`${name} is process ${pid}, and ${queued.messages} messages wait for it`)
+   * }
+   * ```
+   */
+  clients(): ConnectedClient[]
+
+  /**
    * Sends what is queued and waits for answers, for at most `closeTimeout` milliseconds. Then it disconnects the clients
-   * and removes the socket. The clients wait for the next server. You can call `start()` again afterwards.
+   * and removes the socket. Deliveries of the server that have no answer then reject with `ERR_IPC_CLOSED`. The clients
+   * wait for the next server. You can call `start()` again afterwards.
    *
    * @returns A promise that resolves when the server is closed, at once if it was not started. It never rejects.
    * @example
@@ -361,6 +401,20 @@ export class Client<Commands extends CommandMap<Commands> = AnyCommands> {
 
 export interface Client<Commands extends CommandMap<Commands> = AnyCommands>
   extends Listenable<ClientEvents> {}
+
+/** A client, as {@link Server.clients} lists it. */
+export interface ConnectedClient extends Peer {
+  /** Its name. */
+  name: string
+  /** The id that the server gave it, 32 hex digits. */
+  uuid: string
+  /** Since when it has been connected or, where it is away, since when it has been so. */
+  since: Date
+  /** Whether its connection is lost and it is expected back. `pid`, `uid` and `gid` are those of the lost connection then. */
+  away: boolean
+  /** What waits for it: messages and answers that it has not acknowledged, and the bytes that are kept for it. */
+  queued: { messages: number; bytes: number }
+}
 
 /** What {@link Client.discover} resolves to. */
 export interface Discovery {

@@ -117,7 +117,7 @@ impl Relay {
 }
 
 fn connect(server: &mut Server, listener: ListenerId, name: &str, now: Instant) -> ConnectionId {
-    let connection = server.accepted(listener, Credentials { uid: 1 }, now, &mut ignore).unwrap();
+    let connection = server.accepted(listener, Credentials::new(1, 1, 1), now, &mut ignore).unwrap();
     let hello =
         Hello { version: VERSION, session: name.into(), attempt: 1, server: None, received: 0, limit: LIMIT as u64 };
     let mut handshake = Vec::new();

@@ -3,13 +3,12 @@
 const native = require('./binding.js')
 const { events, messages } = require('./constants.js')
 const { checkCommand, encode, isListenerEvent } = require('./core.js')
-const { Deliveries, checkLimits, nativeLimit } = require('./deliveries.js')
+const { Deliveries } = require('./deliveries.js')
 const { describe } = require('./describe.js')
 const { closedError, invalidArgument, ipcError } = require('./errors.js')
 const { PromiseQueue, quiet } = require('./promises.js')
 const { Instance, coreOf } = require('./instance.js')
 const { inconsistent } = require('./refusals.js')
-const { abortReason } = require('./signals.js')
 const { Socket } = require('./socket.js')
 
 const { REJECTED, TIMED_OUT, CONNECTED, DISCONNECTED, WAITING, DRAINED, REFUSED, CLOSED } = events
@@ -25,7 +24,12 @@ class Client extends Instance {
   #closed = false
   #discovery = null
   #oneWay = new PromiseQueue()
-  #deliveries = new Deliveries(number => this.#core.outgoing.call(native.cancel, number))
+  #deliveries = new Deliveries(
+    this.#core.outgoing,
+    (kind, name, command, data, number, limit) => this.#queue(kind, name, command, data, number, limit),
+    // Time limits are the only thing that a client that is not started is driven for.
+    () => this.isStarted() || this.#native.awaitTimeLimits(this.#core.onEvents),
+  )
   #route = { kind: undefined, name: undefined, command: undefined }
   /** Whether the last event was `connect`. */
   #announced = false
@@ -80,7 +84,8 @@ class Client extends Instance {
   }
 
   discover() {
-    this.#discovery ??= this.#request(DISCOVER, '', '', undefined)
+    this.#discovery ??= this.#deliveries
+      .ask(DISCOVER, '', '', undefined)
       .then(withAlias)
       .finally(() => {
         this.#discovery = null
@@ -92,9 +97,9 @@ class Client extends Instance {
     // There is no name if there are two arguments, or if the third is undefined and the second can't be a command.
     // biome-ignore lint/complexity/noArguments: rest parameters would cost an array for each delivery.
     if (arguments.length < 3 || (data === undefined && typeof command !== 'string')) {
-      return this.#request(REQUEST, '', name, command, undefined)
+      return this.#deliveries.ask(REQUEST, '', name, command, undefined)
     }
-    return this.#request(REQUEST, name ?? '', command, data, options)
+    return this.#deliveries.ask(REQUEST, name ?? '', command, data, options)
   }
 
   close() {
@@ -120,35 +125,6 @@ class Client extends Instance {
       return this.#closed ? quiet(rejected) : rejected
     }
     return this.#oneWay.next()
-  }
-
-  #request(kind, name, command, data, options) {
-    let timeout
-    let signal
-    if (options !== undefined && options !== null) {
-      // Options of the program may have getters, which may throw.
-      try {
-        timeout = options.timeout ?? undefined
-        signal = options.signal ?? undefined
-        checkLimits(timeout, signal)
-        if (signal?.aborted) return Promise.reject(abortReason(signal))
-      } catch (error) {
-        return Promise.reject(error)
-      }
-    }
-    const delivery = this.#deliveries.next()
-    try {
-      this.#queue(kind, name, command, data, delivery.number, nativeLimit(timeout))
-    } catch (error) {
-      this.#deliveries.refuse(delivery, error)
-      return delivery.promise
-    }
-    if (timeout !== undefined || signal) {
-      this.#deliveries.limit(delivery, command, timeout, signal)
-      // Without this, nothing would drive a client that is not started.
-      if (!this.isStarted()) this.#native.awaitTimeLimits(this.#core.onEvents)
-    }
-    return delivery.promise
   }
 
   #queue(kind, name, command, data, request, limit) {

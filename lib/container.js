@@ -2,7 +2,7 @@
 
 /** What a handler is called with. */
 class Container {
-  constructor(data, peer, from, server, redelivered) {
+  constructor(data, peer, from, server, redelivered, command) {
     this.data = data
     this.uuid = peer.uuid
     this.name = peer.name
@@ -11,6 +11,9 @@ class Container {
     this.client_name = peer.name
     this.from = from
     this.redelivered = redelivered
+    this.command = command
+    /** Who the system says it came from. An object of its own for each connection, so that it stays what it was. */
+    this.peer = peer.credentials
   }
 }
 

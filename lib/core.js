@@ -44,6 +44,7 @@ class Core {
   #owner
   #listener = null
   #handlers = []
+  #commands = []
   #isScheduled = false
   #verbose
   /** While the instance closes: the promise for that, and the function that resolves it. */
@@ -135,7 +136,10 @@ class Core {
       }
     }
     refusable(() => this.native.addCommands(entries.map(([command]) => command)))
-    for (const [, handler] of entries) this.#handlers.push(handler)
+    for (const [command, handler] of entries) {
+      this.#commands.push(command)
+      this.#handlers.push(handler)
+    }
   }
 
   /** Plans a dispatch at the end of this tick, so that all messages of the tick are written together. */
@@ -239,6 +243,7 @@ class Core {
   #messages(batch, at, attachments) {
     const session = batch[at + 1]
     const handler = this.#handlers[batch[at + 2]]
+    const command = this.#commands[batch[at + 2]]
     const from = batch[at + 3]
     const isAttached = (batch[at + 4] & ATTACHED) !== 0
     const redelivered = (batch[at + 4] & REDELIVERED) !== 0
@@ -251,7 +256,7 @@ class Core {
     for (let next = start, request = first; next < end; next++, request += step) {
       const data = isAttached ? this.#parse(attachments[batch[next]], session) : batch[next]
       if (data !== INVALID) {
-        this.#call(handler, session, request, new Container(data, peer, from, server, redelivered))
+        this.#call(handler, session, request, new Container(data, peer, from, server, redelivered, command))
       } else if (request !== 0) {
         this.#failed(session, request, INVALID_JSON)
       }

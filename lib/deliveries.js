@@ -1,5 +1,6 @@
 'use strict'
 
+const native = require('./binding.js')
 const { describe } = require('./describe.js')
 const { invalidArgument, ipcError } = require('./errors.js')
 const { remoteError } = require('./failure.js')
@@ -10,41 +11,52 @@ const { afterOthers } = require('./tick.js')
 /** How many deliveries that have timed out reject before the other work of the event loop continues. */
 const EXPIRED_AT_ONCE = 256
 
-/** The deliveries of a client that wait for an answer, with their time limits and signals. */
+/** The deliveries of a client or a server that wait for an answer, with their time limits and signals. */
 class Deliveries {
   #pending = new PromiseTable()
-  #cancel
+  #outgoing
+  #send
+  #onLimited
   /** Runs of deliveries that have timed out: the number of the first, and how many. */
   #late = []
   /** Whether the rest of them waits for the other work of the event loop. */
   #isPaused = false
 
-  /** `cancel(number)` tells the native side that the answer is no longer needed. */
-  constructor(cancel) {
-    this.#cancel = cancel
+  /**
+   * `outgoing` leads to the native side. `send(kind, name, command, data, number, limit)` gives it a delivery, and throws
+   * what it refuses. `onLimited()` is called after a delivery that has a limit.
+   */
+  constructor(outgoing, send, onLimited) {
+    this.#outgoing = outgoing
+    this.#send = send
+    this.#onLimited = onLimited
   }
 
-  /** A new delivery: its number and its promise. */
-  next() {
-    return this.#pending.next()
-  }
-
-  /** The delivery could not be sent. */
-  refuse(delivery, error) {
-    this.#pending.take(delivery.number)
-    delivery.reject(error)
-  }
-
-  /** Ends the delivery after `timeout` milliseconds, or when its signal is aborted. */
-  limit(delivery, command, timeout, signal) {
-    const limits = { command, timeout, unwatch: undefined }
-    delivery.limits = limits
-    if (!signal) return
-    limits.unwatch = watchSignal(signal, () => {
-      if (this.#take(delivery.number) === undefined) return
-      this.#cancel(delivery.number)
-      delivery.reject(abortReason(signal))
-    })
+  /** Sends a delivery. Returns the promise for its answer. */
+  ask(kind, name, command, data, options) {
+    let timeout
+    let signal
+    if (options !== undefined && options !== null) {
+      // Options of the program may have getters, which may throw.
+      try {
+        timeout = options.timeout ?? undefined
+        signal = options.signal ?? undefined
+        checkLimits(timeout, signal)
+        if (signal?.aborted) return Promise.reject(abortReason(signal))
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
+    const delivery = this.#pending.next()
+    try {
+      this.#send(kind, name, command, data, delivery.number, nativeLimit(timeout))
+    } catch (error) {
+      this.#pending.take(delivery.number)
+      delivery.reject(error)
+      return delivery.promise
+    }
+    if (timeout !== undefined || signal) this.#limit(delivery, command, timeout, signal)
+    return delivery.promise
   }
 
   /** An answer has arrived: what the handler returned or, if it failed, what it threw. */
@@ -67,6 +79,20 @@ class Deliveries {
       delivery.limits?.unwatch?.()
       delivery.reject(error)
     }
+  }
+
+  /** The delivery ends early where its time is over, in milliseconds, or its signal is aborted. */
+  #limit(delivery, command, timeout, signal) {
+    const limits = { command, timeout, unwatch: undefined }
+    delivery.limits = limits
+    if (signal) {
+      limits.unwatch = watchSignal(signal, () => {
+        if (this.#take(delivery.number) === undefined) return
+        this.#outgoing.call(native.cancel, delivery.number)
+        delivery.reject(abortReason(signal))
+      })
+    }
+    this.#onLimited()
   }
 
   #rejectLate() {
@@ -122,4 +148,4 @@ function nativeLimit(timeout) {
   return timeout === undefined || timeout >= Number.MAX_SAFE_INTEGER ? 0 : Math.ceil(timeout) + 1
 }
 
-module.exports = { Deliveries, checkLimits, nativeLimit }
+module.exports = { Deliveries }

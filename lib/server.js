@@ -1,15 +1,18 @@
 'use strict'
 
 const native = require('./binding.js')
-const { events } = require('./constants.js')
+const { events, messages } = require('./constants.js')
 const { checkCommand, encode, isListenerEvent } = require('./core.js')
+const { Deliveries } = require('./deliveries.js')
 const { describe } = require('./describe.js')
 const { invalidArgument } = require('./errors.js')
 const { Instance, coreOf } = require('./instance.js')
 const { inconsistent } = require('./refusals.js')
 const { Socket } = require('./socket.js')
 
+const { REQUEST } = messages
 const {
+  TIMED_OUT,
   SESSION_CONNECTED,
   SESSION_DISCONNECTED,
   SESSION_ENDED,
@@ -25,6 +28,12 @@ class Server extends Instance {
   #native
   #core = coreOf(this)
   #peers = new Map()
+  #deliveries = new Deliveries(
+    this.#core.outgoing,
+    (kind, name, command, data, number, limit) => this.#ask(kind, name, command, data, number, limit),
+    () => {},
+  )
+  #route = { name: undefined, command: undefined }
 
   constructor(options, handlers) {
     super(options, native.Server)
@@ -64,14 +73,49 @@ class Server extends Instance {
     return this
   }
 
+  deliver(name, command, data, options) {
+    return this.#deliveries.ask(REQUEST, name, command, data, options)
+  }
+
+  clients() {
+    this.#core.outgoing.flush()
+    const now = Date.now()
+    return this.#native.clients().map(({ name, uuid, pid, uid, gid, age, away, messages, bytes }) => ({
+      name,
+      uuid,
+      pid,
+      uid,
+      gid,
+      since: new Date(now - age),
+      away,
+      queued: { messages, bytes },
+    }))
+  }
+
   close() {
     return this.#core.isClosing || this.isStarted() ? this.#core.close() : Promise.resolve()
+  }
+
+  #ask(kind, name, command, data, number, limit) {
+    const [payload, bytes] = encode(data)
+    const { outgoing } = this.#core
+    // Behind what may call functions of the user's, which may ask.
+    if (command !== this.#route.command || name !== this.#route.name) {
+      checkCommand(command)
+      if (typeof name !== 'string') {
+        throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
+      }
+      outgoing.call(native.route, kind, name, command)
+      this.#route = { name, command }
+    }
+    outgoing.call(native.ask, payload, bytes, number, limit)
   }
 
   #listener() {
     return {
       server: this,
       peer: session => this.#peers.get(session),
+      answered: (number, data, failed) => this.#deliveries.answer(number, data, failed),
       event: (kind, values) => this.#event(kind, values),
     }
   }
@@ -80,6 +124,9 @@ class Server extends Instance {
     const [session] = values
     const peer = this.#peers.get(session)
     switch (kind) {
+      case TIMED_OUT:
+        this.#deliveries.expire(values[1], values[2])
+        break
       case SESSION_CONNECTED:
         this.#connected(...values)
         break
@@ -115,8 +162,9 @@ class Server extends Instance {
     }
   }
 
-  #connected(session, name, uuid) {
+  #connected(session, name, uuid, pid, uid, gid) {
     if (!this.#peers.has(session)) this.#peers.set(session, this.#peer(session, name, uuid))
+    this.#peers.get(session).credentials = Object.freeze({ pid, uid, gid })
     this.#core.announce('connection', { name, uuid })
   }
 

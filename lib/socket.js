@@ -14,6 +14,7 @@ const { later } = require('./tick.js')
  */
 class Socket extends EventEmitter {
   #peer
+  #credentials = null
 
   constructor(uuid, name, peer) {
     super()
@@ -22,6 +23,15 @@ class Socket extends EventEmitter {
     /** The client's name. */
     this.name = name
     this.#peer = peer
+  }
+
+  /** The process behind the connection, where that is known: a server's clients have one. */
+  get credentials() {
+    return this.#credentials
+  }
+
+  set credentials(credentials) {
+    this.#credentials = credentials
   }
 
   get writable() {

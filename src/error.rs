@@ -328,6 +328,16 @@ pub(crate) fn too_many_deliveries(limit: usize) -> Error {
     )
 }
 
+/// A server has asked too much that nobody has answered.
+pub(crate) fn too_many_deliveries_of_server(limit: usize) -> Error {
+    Error::new(
+        Code::TooManyDeliveries,
+        format!(
+            "{limit} deliveries of this server already wait for answers; await some of them first, or raise its option maxDeliveries."
+        ),
+    )
+}
+
 /// A message is above the limit.
 pub(crate) fn too_large(size: usize, limit: usize) -> Error {
     Error::new(

@@ -29,7 +29,7 @@
 //! - `machine`: what a state machine takes and gives: connections, actions, events.
 //! - `transport`: what a session is connected by: one connection, or the two of protocol 1.
 //! - `sequence`: sequence numbers and acknowledgements of one session, the same on both sides.
-//! - `commands`, `domain`, `settings`, `trust`, `backoff`, `error`: the nouns that both sides share.
+//! - `commands`, `domain`, `settings`, `time_limits`, `trust`, `backoff`, `error`: the nouns that both sides share.
 //!
 //! Around it:
 //!
@@ -52,11 +52,13 @@ mod runtime;
 mod sequence;
 mod server;
 mod settings;
+mod time_limits;
 mod transport;
 mod trust;
 
 pub use error::{Code, Error, Remote};
+pub use machine::Credentials;
 pub use runtime::{
-    Bytes, Client, ClientBuilder, ClientEvent, Content, Data, Discovered, EventReceiver, HandlerError, Message, Server,
-    ServerBuilder, ServerEvent,
+    Bytes, Client, ClientBuilder, ClientEvent, ClientInfo, Content, Data, Discovered, EventReceiver, HandlerError,
+    Message, Server, ServerBuilder, ServerEvent,
 };

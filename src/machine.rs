@@ -27,16 +27,26 @@ pub struct SessionId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandId(pub u32);
 
-/// Who is at the other end of a connection.
+/// The process at the other end of a connection, as the system says: the one that connected or listens, and what it was then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Credentials {
-    /// The user that the process runs as.
+    /// Its id; 0 where the system can't say, as for a process in another PID namespace.
+    pub pid: u32,
+    /// The user that it runs as, or [`Credentials::UNKNOWN`].
     pub uid: u32,
+    /// The group that it runs as.
+    pub gid: u32,
 }
 
 impl Credentials {
     /// A user without a number here, since the process is in another user namespace. No user has this one.
-    pub const UNKNOWN: Credentials = Credentials { uid: u32::MAX };
+    pub const UNKNOWN: u32 = u32::MAX;
+
+    /// Those of a process.
+    pub fn new(pid: u32, uid: u32, gid: u32) -> Credentials {
+        Credentials { pid, uid, gid }
+    }
 }
 
 /// What a machine wants its driver to do.
@@ -181,6 +191,8 @@ pub enum Event<'a> {
         name: &'a str,
         /// Its id.
         uuid: &'a str,
+        /// Its process.
+        peer: Credentials,
     },
     /// A client's connection is gone.
     SessionDisconnected {

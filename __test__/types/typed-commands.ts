@@ -58,6 +58,16 @@ export async function traffic(): Promise<void> {
   const found: { id: number } | null = await client.deliver('bob', 'find', sum)
   const tag: string = await client.deliver(null, 'tag', undefined, { timeout: 100 })
   console.log(sum, pong, found, tag)
+  const product: number = await server.deliver('alice', 'add', { a: 1, b: 2 }, { timeout: 100 })
+  const other: 'pong' = await server.deliver('alice', 'ping')
+  console.log(product, other)
+  // @ts-expect-error: the data is wrong
+  await server.deliver('alice', 'add', 'one and two')
+  // @ts-expect-error: no such command
+  await server.deliver('alice', 'subtract', 5)
+  // @ts-expect-error: the answer is a number
+  const words: string = await server.deliver('alice', 'add', { a: 1, b: 2 })
+  console.log(words)
 
   // @ts-expect-error: the answer is a number
   const text: string = await client.deliver('add', { a: 1, b: 2 })

@@ -7,9 +7,11 @@ import {
   type ClientHandlers,
   type ClientIdentity,
   type ClientOptions,
+  type ConnectedClient,
   type Discovery,
   type DroppedMessages,
   type IpcError,
+  type Peer,
   Server,
   type ServerContainer,
   type ServerOptions,
@@ -67,8 +69,12 @@ new Client({ name: 5 })
 const server = new Server(serverOptions, {
   greet(container) {
     const behind: Server = container.server
-    const { uuid, name, client_name, from, redelivered }: ServerContainer = container
-    const names: string[] = [uuid, name, client_name, from]
+    const { uuid, name, client_name, from, redelivered, command, peer }: ServerContainer = container
+    const names: string[] = [uuid, name, client_name, from, command]
+    const { pid, uid, gid }: Peer = peer
+    console.log(pid + uid + gid)
+    // @ts-expect-error: read only
+    peer.pid = 1
     answer(container.socket)
     return redelivered ? names : this.address() === behind.address()
   },
@@ -116,8 +122,10 @@ server.on('connection', (name: string) => console.log(name))
 
 const handlers: ClientHandlers = {
   news(container: ClientContainer<{ text: string }>) {
-    const none: null = container.server
-    console.log(this.name, none, container.data.text)
+    const none: null = container.server ?? container.peer
+    console.log(this.name, none, container.command, container.data.text)
+    // @ts-expect-error: a client sees no process
+    console.log(container.peer.pid)
   },
 }
 const client = new Client(clientOptions, handlers)
@@ -158,6 +166,23 @@ export async function traffic(): Promise<void> {
   // @ts-expect-error: a promise is no answer
   const text: string = client.deliver('add', { a: 1, b: 2 })
   console.log(text)
+
+  const read: number = await server.deliver('sensor', 'read')
+  const set: unknown = await server.deliver('sensor', 'set', { to: 3 }, { timeout: 500, signal })
+  const listed: ConnectedClient[] = server.clients()
+  for (const { name, uuid, pid, uid, gid, since, away, queued } of listed) {
+    console.log(name + uuid, pid + uid + gid, since.getTime(), away || queued.messages + queued.bytes)
+  }
+  console.log(read, set)
+  // @ts-expect-error: a server has to name the client
+  await server.deliver(null, 'read', null)
+  // @ts-expect-error: the command is missing
+  await server.deliver('sensor')
+  // @ts-expect-error: a timeout is a number
+  await server.deliver('sensor', 'read', null, { timeout: '1 s' })
+  // @ts-expect-error: a date is no number
+  const since: number = server.clients()[0].since
+  console.log(since)
 
   await client.close().catch(report)
   await server.close()

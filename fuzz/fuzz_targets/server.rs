@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use ipcio::driver::machine::{Action, ConnectionId, Event, Events, ListenerId, Machine, Payload, SessionId};
@@ -41,6 +41,9 @@ struct Known {
     uuids: HashMap<SessionId, String>,
     receipts: Vec<(SessionId, Receipt)>,
     requests: Vec<(SessionId, u64)>,
+    /// What the server has asked and has no answer to, and the last number.
+    asked: BTreeSet<u64>,
+    last: u64,
     closed: bool,
 }
 
@@ -66,7 +69,10 @@ impl Events for Known {
             }
             Event::Drained { session } => assert!(self.sessions.contains_key(&session)),
             Event::Closed => self.closed = true,
-            Event::Answer { .. } | Event::Settled { .. } | Event::Connected { .. } => panic!("this is a client's"),
+            Event::Answer { request, .. } | Event::TimedOut { request } => {
+                assert!(self.asked.remove(&request), "a delivery of the server's is over once");
+            }
+            Event::Settled { .. } | Event::Connected { .. } => panic!("this is a client's"),
             _ => {}
         }
     }
@@ -197,11 +203,29 @@ impl Driven {
             return;
         }
         let (session, now) = (sessions[input.below(sessions.len())], self.now);
-        match input.below(4) {
+        match input.below(6) {
+            4 => self.ask(input),
+            5 => {
+                if let Some(request) = self.known.asked.pop_first() {
+                    self.server.cancel(request);
+                }
+            }
             0 => self.server.disconnect(session, now, &mut self.known),
             1 => self.server.reject_payload(session, now, &mut self.known),
             2 => drop(self.server.send(session, COMMANDS[0], Payload::Json(b"1"), Some("delivery"))),
             _ => drop(self.server.is_blocked(session)),
+        }
+    }
+
+    fn ask(&mut self, input: &mut Input<'_>) {
+        self.known.last += 1;
+        let (request, now) = (self.known.last, self.now);
+        let name = NAMES[input.below(NAMES.len())];
+        if self.server.ask(name, COMMANDS[0], Payload::Json(b"1"), request, now).is_ok() {
+            self.known.asked.insert(request);
+            if input.below(2) == 0 {
+                self.server.limit_time(request, now + Duration::from_millis(input.below(5_000) as u64));
+            }
         }
     }
 
@@ -230,6 +254,7 @@ impl Driven {
             self.carry_out();
         }
         assert!(self.known.closed, "it does not close");
+        assert_eq!(self.known.asked, BTreeSet::new(), "deliveries of the server's are not over");
         assert!(self.known.sessions.is_empty(), "sessions are left: {:?}", self.known.sessions);
         assert!(self.connections.is_empty(), "connections are left: {:?}", self.connections);
         assert!(self.listeners.is_empty(), "private sockets are left: {:?}", self.listeners);

@@ -35,7 +35,7 @@ export type ErrorCode =
   | 'ERR_IPC_ALREADY_STARTED'
   /** The target of a delivery left before it answered. */
   | 'ERR_IPC_CLIENT_LEFT'
-  /** The client was closed before this was done. */
+  /** The client or the server was closed before this was done. */
   | 'ERR_IPC_CLOSED'
   /** The domain's name can't be part of a socket's path. */
   | 'ERR_IPC_DOMAIN'
@@ -73,7 +73,7 @@ export type ErrorCode =
   | 'ERR_IPC_RESTRICTED_COMMAND'
   /** A delivery took longer than its `timeout`. */
   | 'ERR_IPC_TIMEOUT'
-  /** The deliveries of this client that wait for an answer have reached the server's `maxDeliveries`. */
+  /** The deliveries of this client, or of the server, that wait for an answer have reached the server's `maxDeliveries`. */
   | 'ERR_IPC_TOO_MANY_DELIVERIES'
   /** The native half of ipcio was built for another system, or belongs to another version. */
   | 'ERR_IPC_WRONG_BINARY'

@@ -26,6 +26,8 @@ export type Answer<Result> = [Result] extends [void] ? unknown : Result | Promis
 
 /** The argument of every handler. */
 export interface Container<Data = any> {
+  /** The command that it came with. */
+  command: string
   /**
    * The data of the message, as JSON preserves it; `null` if it has none. Binary data (a `Buffer`, typed
    * array or `ArrayBuffer` as the data itself) arrives as a `Buffer`.
@@ -50,12 +52,38 @@ export interface ServerContainer<Data = any, Commands extends CommandMap<Command
   extends Container<Data> {
   /** The server itself. */
   server: Server<Commands>
+  /**
+   * The process behind the connection that it came through.
+   *
+   * @example
+   * ```js
+   * const handlers = {
+   *   shutDown({ peer }) {
+   *     if (peer.uid !== 0) throw new Error('Only root may shut it down')
+   *     process.kill(process.pid, 'SIGTERM')
+   *   },
+   * }
+   * ```
+   */
+  peer: Readonly<Peer>
+}
+
+/** A process, as the kernel says: the one that made the connection, and what it was then. */
+export interface Peer {
+  /** Its process id; 0 where the kernel can't say, as for a process in another PID namespace. */
+  pid: number
+  /** The id of its user; 4294967295 where the user has none in this user namespace. */
+  uid: number
+  /** The id of its group. */
+  gid: number
 }
 
 /** The argument of a client's handlers. */
 export interface ClientContainer<Data = any> extends Container<Data> {
   /** Always `null`, as in 0.6.2. */
   server: null
+  /** Always `null`: only a server sees who connects. */
+  peer: null
 }
 
 /**

@@ -82,11 +82,12 @@ impl Events for Batches {
                 batch.error(&error);
                 batch.closed = true;
             }
-            Event::SessionConnected { session, name, uuid } => {
+            Event::SessionConnected { session, name, uuid, peer } => {
                 let batch = self.begin(EventKind::SessionConnected);
                 batch.number(u64::from(session.0));
                 batch.string(name);
                 batch.string(uuid);
+                [peer.pid, peer.uid, peer.gid].into_iter().for_each(|id| batch.number(u64::from(id)));
             }
             Event::SessionDisconnected { session, .. } => {
                 self.begin(EventKind::SessionDisconnected).number(u64::from(session.0));
@@ -119,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Attachment;
-    use ipcio::driver::machine::{CommandId, Incoming, Payload, SessionId};
+    use ipcio::driver::machine::{CommandId, Credentials, Incoming, Payload, SessionId};
     use ipcio::driver::sequence::Receipt;
 
     fn message(request: u64, payload: Payload<'_>) -> Event<'_> {
@@ -182,7 +183,7 @@ mod tests {
             Event::Connected { uuid },
             Event::Disconnected,
             Event::Refused { error: error.clone() },
-            Event::SessionConnected { session, name, uuid },
+            Event::SessionConnected { session, name, uuid, peer: Credentials::new(4, 5, 6) },
             Event::SessionDisconnected { session, name, uuid },
             Event::SessionEnded { session, name, messages, bytes },
             Event::Drained { session },

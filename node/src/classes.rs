@@ -16,13 +16,37 @@ use ipcio::driver::client::Client;
 use ipcio::driver::machine::SessionId;
 use ipcio::driver::protocol::v1::message::Message;
 use ipcio::driver::protocol::v1::splitter::Splitter;
-use ipcio::driver::server::Server;
+use ipcio::driver::server::{ClientInfo, Server};
 use ipcio::{Code, Error};
 
 /// An instance on the side of Rust.
 #[napi(js_name = "Server")]
 pub struct NativeServer {
     native: Native<Server>,
+}
+
+/// A client as a server sees it.
+#[napi(object, object_from_js = false)]
+pub struct ListedClient {
+    pub name: String,
+    pub uuid: String,
+    pub pid: u32,
+    pub uid: u32,
+    pub gid: u32,
+    /// For how long it has been connected, or away, in milliseconds.
+    pub age: f64,
+    pub away: bool,
+    pub messages: f64,
+    pub bytes: f64,
+}
+
+impl ListedClient {
+    fn of(info: ClientInfo, now: Instant) -> ListedClient {
+        let ClientInfo { name, uuid, peer, since, is_away: away, queued: (messages, bytes) } = info;
+        let age = now.saturating_duration_since(since).as_secs_f64() * 1e3;
+        let (messages, bytes) = (messages as f64, bytes as f64);
+        ListedClient { name, uuid, pid: peer.pid, uid: peer.uid, gid: peer.gid, age, away, messages, bytes }
+    }
 }
 
 /// An instance on the side of Rust.
@@ -88,6 +112,14 @@ impl NativeServer {
     #[napi]
     pub fn distrust(&self, session: u32) {
         self.native.with((), |server, events| server.reject_payload(SessionId(session), Instant::now(), events));
+    }
+
+    /// Who is connected or expected back.
+    #[napi]
+    pub fn clients(&self) -> Vec<ListedClient> {
+        let listed = self.native.with(Vec::new(), |server, _| server.list_clients());
+        let now = Instant::now();
+        listed.into_iter().map(|info| ListedClient::of(info, now)).collect()
     }
 
     /// Whether a client is there.

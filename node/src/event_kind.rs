@@ -41,7 +41,7 @@ kinds! {
     Connected = 5, 2;
     Disconnected = 6, 1;
     Refused = 7, 3;
-    SessionConnected = 8, 4;
+    SessionConnected = 8, 7;
     SessionDisconnected = 9, 2;
     SessionEnded = 10, 5;
     Drained = 11, 2;

@@ -53,10 +53,11 @@ struct Payloads {
 /// # Safety
 /// `exports` is an object of the current environment `env`.
 pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
-    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 13] = [
+    let functions: [(&str, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value); 14] = [
         ("route", route),
         ("send", send),
         ("sendRun", send_run),
+        ("ask", ask),
         ("cancel", cancel),
         ("emit", emit),
         ("broadcast", broadcast),
@@ -74,7 +75,7 @@ pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
     }
 }
 
-/// `route(instance, kind, name, command)`: where the messages of a client go from now on. Most go where the one
+/// `route(instance, kind, name, command)`: where the messages of a client, or the deliveries of a server, go from now on. Most go where the one
 /// before went, so it need not be said for each.
 unsafe extern "C" fn route(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
@@ -100,9 +101,7 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let outgoing = Outgoing { kind: *kind, name, command, payload, request };
         instance.with(Ok(()), |client: &mut Client, _| {
             client.push(&outgoing)?;
-            let limit = arguments.large_number(4).checked_sub(1).map(Duration::from_millis);
-            // An end that the clock can't tell never comes.
-            if let Some(end) = limit.and_then(|limit| Instant::now().checked_add(limit)) {
+            if let Some(end) = end_of(arguments.large_number(4), Instant::now) {
                 client.limit_time(request, end);
             }
             Ok(())
@@ -124,12 +123,30 @@ unsafe extern "C" fn send_run(env: sys::napi_env, info: sys::napi_callback_info)
     })
 }
 
+/// `ask(instance, payload, isBytes, request, limit)`: a server's delivery, with the limit of `send`.
+unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: those of this call.
+    let arguments = unsafe { Arguments::<5>::of(env, info) };
+    call(&arguments, |instance, payloads| {
+        let payload = payloads.read(&arguments, 1);
+        let Route { name, command, .. } = &*instance.route.borrow();
+        let (request, now) = (arguments.large_number(3), Instant::now());
+        instance.with(Ok(()), |server: &mut Server, _| {
+            server.ask(name, command, payload, request, now)?;
+            if let Some(end) = end_of(arguments.large_number(4), || now) {
+                server.limit_time(request, end);
+            }
+            Ok(())
+        })
+    })
+}
+
 /// `cancel(instance, request)`: the answer is not waited for any more.
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<2>::of(env, info) };
     call(&arguments, |instance, _| {
-        instance.with((), |client: &mut Client, _| client.cancel(arguments.large_number(1)));
+        instance.cancel(arguments.large_number(1));
         Ok(())
     })
 }
@@ -265,6 +282,12 @@ impl Payloads {
 /// The kind of message that has this number, if JavaScript sends such.
 fn message_kind(number: u32) -> Option<Kind> {
     SENT.into_iter().find(|&kind| kind as u32 == number)
+}
+
+/// When a limit in milliseconds and 1 more is over; 0 stands for none, and an end that the clock can't tell never comes.
+fn end_of(limit: u64, now: impl FnOnce() -> Instant) -> Option<Instant> {
+    let limit = limit.checked_sub(1).map(Duration::from_millis)?;
+    now().checked_add(limit)
 }
 
 /// A string that may be left out.

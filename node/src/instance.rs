@@ -21,7 +21,7 @@ use ipcio::driver::server::Server;
 pub(crate) struct Instance {
     env: Env,
     role: Role,
-    /// Where the messages of a client go.
+    /// Where the messages of a client go, or the deliveries of a server.
     pub(crate) route: RefCell<Route>,
     /// Called with each batch, as long as the instance is started.
     callback: RefCell<Option<Rc<Callback>>>,
@@ -97,6 +97,11 @@ impl Instance {
                 Class::respond(machine, session, request, outcome);
             }
         }));
+    }
+
+    /// Nobody waits for the answer to a delivery of this number any more.
+    pub(crate) fn cancel(&self, request: u64) {
+        either!(self, endpoint => endpoint.with(|machine, _| Class::cancel(machine, request)));
     }
 
     /// The instance is started: its events go to `callback`.

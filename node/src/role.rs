@@ -42,6 +42,9 @@ pub(crate) trait Class: Machine + Send + Sized + 'static {
     /// Answers a delivery that came on this session.
     fn respond(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>);
 
+    /// Nobody waits for the answer to a delivery of this number any more.
+    fn cancel(&mut self, request: u64);
+
     /// Stops; an event says when that is done.
     fn close(&mut self, now: Instant, events: &mut dyn Events);
 }
@@ -84,6 +87,10 @@ impl Class for Client {
 
     fn respond(&mut self, _: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         Client::respond(self, request, outcome);
+    }
+
+    fn cancel(&mut self, request: u64) {
+        Client::cancel(self, request);
     }
 
     fn close(&mut self, now: Instant, events: &mut dyn Events) {
@@ -129,6 +136,10 @@ impl Class for Server {
 
     fn respond(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         Server::respond(self, session, request, outcome);
+    }
+
+    fn cancel(&mut self, request: u64) {
+        Server::cancel(self, request);
     }
 
     fn close(&mut self, now: Instant, events: &mut dyn Events) {

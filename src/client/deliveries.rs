@@ -5,9 +5,9 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 
 use super::retained::{self, Retained};
-use super::time_limits::TimeLimits;
 use crate::protocol::frame::{Flags, Frame, Kind};
 use crate::protocol::outbox;
+use crate::time_limits::TimeLimits;
 
 /// Marks a void frame whose one-way message was rejected: its promise is settled in its turn.
 pub(super) const REJECTED: Flags = Flags::OWN;

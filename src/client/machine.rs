@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::schedule::Connection;
-use super::{Client, EXPIRED_AT_ONCE, SERVER, State};
+use super::{Client, SERVER, State};
 use crate::error::Error;
 use crate::machine::{Action, ConnectionId, Credentials, Event, Events, ListenerId, Machine, SessionId};
 use crate::sequence::Receipt;
+use crate::time_limits::EXPIRED_AT_ONCE;
 use crate::transport::Transport;
 
 impl Machine for Client {

@@ -10,7 +10,6 @@ mod outstanding;
 mod retained;
 mod schedule;
 mod state;
-mod time_limits;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -43,9 +42,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long it may take before the client says what it waits for.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// So many deliveries whose time is over end before others have their turn.
-const EXPIRED_AT_ONCE: usize = 256;
 
 /// What a client is made with.
 #[derive(Clone, Debug)]

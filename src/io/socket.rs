@@ -4,6 +4,8 @@ use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+use nix::sys::socket::{getsockopt, sockopt};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
@@ -38,18 +40,28 @@ fn enlarge_send_buffer<'a>(socket: impl Into<SockRef<'a>>) {
     let _ = socket.into().set_send_buffer_size(SEND_BUFFER);
 }
 
-/// The user at the other end. Its process id is of no use: it is 0 for one in another PID namespace.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// The process at the other end. Whom to trust does not depend on its id: that is 0 for one in another PID namespace.
 pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
-    let uid = nix::sys::socket::getsockopt(stream, nix::sys::socket::sockopt::PeerCredentials)?.uid();
-    Ok(if users::is_somebody(uid) { Credentials { uid } } else { Credentials::UNKNOWN })
+    let (pid, uid, gid) = peer(stream)?;
+    let uid = if users::is_somebody(uid) { uid } else { Credentials::UNKNOWN };
+    Ok(Credentials::new(u32::try_from(pid).unwrap_or_default(), uid, gid))
 }
 
-/// The user at the other end.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn peer(stream: &UnixStream) -> io::Result<(i32, u32, u32)> {
+    let peer = getsockopt(stream, sockopt::PeerCredentials)?;
+    Ok((peer.pid(), peer.uid(), peer.gid()))
+}
+
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
-    let uid = nix::unistd::getpeereid(stream)?.0.as_raw();
-    Ok(if users::is_somebody(uid) { Credentials { uid } } else { Credentials::UNKNOWN })
+fn peer(stream: &UnixStream) -> io::Result<(i32, u32, u32)> {
+    let (uid, gid) = nix::unistd::getpeereid(stream)?;
+    // Its id is only told, so that it may be missing.
+    #[cfg(target_vendor = "apple")]
+    let pid = getsockopt(stream, sockopt::LocalPeerPid).unwrap_or_default();
+    #[cfg(not(target_vendor = "apple"))]
+    let pid = 0;
+    Ok((pid, uid.as_raw(), gid.as_raw()))
 }
 
 /// Writes what the socket takes now. A broken connection is an error, never a signal.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use super::answer::answer;
 use super::data::{Content, Data};
 use super::events::{ClientEvent, EventReceiver, Feed};
 use super::handlers::{self, Handler, HandlerError};
@@ -323,10 +324,7 @@ impl Client {
         let payload = if kind == Kind::Discover { Payload::Json(b"") } else { data.payload() };
         let outgoing = Outgoing { kind, name, command, payload, request };
         let receiver = self.push(&outgoing, limit, |pending| pending.add_delivery(request))?;
-        let withdrawn = WithdrawnOnDrop { shared: &self.shared, request };
-        let answer = receiver.await.unwrap_or_else(|_| Err(error::closed()));
-        std::mem::forget(withdrawn);
-        answer
+        answer(&self.shared.instance, &self.shared.pending, request, receiver).await
     }
 
     /// Queues a message, and registers its caller before the message can be settled.
@@ -346,19 +344,6 @@ impl Client {
             }
             Ok(note(&self.shared.pending))
         })
-    }
-}
-
-/// Withdraws a delivery if its future is dropped before the answer comes.
-struct WithdrawnOnDrop<'a> {
-    shared: &'a Shared,
-    request: u64,
-}
-
-impl Drop for WithdrawnOnDrop<'_> {
-    fn drop(&mut self) {
-        self.shared.instance.driver.step(|io, _, _| io.machine.cancel(self.request));
-        self.shared.pending.end_delivery(self.request, Err(error::closed()));
     }
 }
 

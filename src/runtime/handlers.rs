@@ -14,7 +14,7 @@ use super::driver::{Driver, WeakDriver};
 use super::message::Message;
 use crate::commands::Commands;
 use crate::error::{Code, Error, Failure};
-use crate::machine::{CommandId, Incoming, Machine, Payload, SessionId};
+use crate::machine::{CommandId, Credentials, Incoming, Machine, Payload, SessionId};
 use crate::sequence::Receipt;
 use crate::{client, server};
 
@@ -48,17 +48,21 @@ struct Call {
     request: Option<u64>,
     receipt: Receipt,
     from: String,
+    peer: Option<Credentials>,
     redelivered: bool,
     data: Data,
 }
 
-/// A machine whose messages go to handlers.
+/// A machine whose messages go to handlers, and that asks.
 pub(super) trait HasHandlers: Machine + Send + 'static {
     /// See [`client::Client::commands`] and [`server::Server::commands`].
     fn commands(&mut self) -> &mut Commands;
 
     /// See [`client::Client::respond`] and [`server::Server::respond`].
     fn respond(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>);
+
+    /// See [`client::Client::cancel`] and [`server::Server::cancel`].
+    fn cancel(&mut self, request: u64);
 }
 
 impl HasHandlers for client::Client {
@@ -69,6 +73,10 @@ impl HasHandlers for client::Client {
     fn respond(&mut self, _: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         self.respond(request, outcome);
     }
+
+    fn cancel(&mut self, request: u64) {
+        self.cancel(request);
+    }
 }
 
 impl HasHandlers for server::Server {
@@ -78,6 +86,10 @@ impl HasHandlers for server::Server {
 
     fn respond(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
         self.respond(session, request, outcome);
+    }
+
+    fn cancel(&mut self, request: u64) {
+        self.cancel(request);
     }
 }
 
@@ -133,8 +145,8 @@ impl Calls {
         (Calls(sender), Receiver(receiver))
     }
 
-    /// Queues a message.
-    pub(super) fn add(&self, incoming: &Incoming<'_>) {
+    /// Queues a message. On a server, `peer` is the process that it came from.
+    pub(super) fn add(&self, incoming: &Incoming<'_>, peer: Option<Credentials>) {
         // This fails when the runtime has ended.
         let _ = self.0.send(Call {
             command: incoming.command,
@@ -142,6 +154,7 @@ impl Calls {
             request: incoming.request,
             receipt: incoming.receipt,
             from: incoming.from.to_owned(),
+            peer,
             redelivered: incoming.redelivered,
             data: incoming.payload.into(),
         });
@@ -188,8 +201,8 @@ async fn call<M: HasHandlers>(
     call: Call,
 ) -> Option<Result<Data, Vec<u8>>> {
     let (command, handler) = handlers.find(call.command)?;
-    let Call { session, request, from, redelivered, data, .. } = call;
-    let message = Message { command: command.clone(), from, data, is_delivery: request.is_some(), redelivered };
+    let Call { session, request, from, peer, redelivered, data, .. } = call;
+    let message = Message { command: command.clone(), from, peer, data, is_delivery: request.is_some(), redelivered };
     let mut guarded = Guarded(handler(message));
     let at_once = std::future::poll_fn(|context| match Pin::new(&mut guarded).poll(context) {
         Poll::Ready(result) => Poll::Ready(Some(result)),

@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use super::data::Data;
 use crate::error::Error;
+use crate::machine::Credentials;
 
 /// A message, as a handler receives it.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(super) command: Arc<str>,
     pub(super) from: String,
+    pub(super) peer: Option<Credentials>,
     pub(super) data: Data,
     pub(super) is_delivery: bool,
     pub(super) redelivered: bool,
@@ -27,6 +29,20 @@ impl Message {
     /// The name of the client that sent the message; empty if the server sent it.
     pub fn from(&self) -> &str {
         &self.from
+    }
+
+    /// On a server, the process behind the connection that it came on, as the system says; `None` on a client.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), ipcio::Error> {
+    /// let server = ipcio::Server::builder()
+    ///     .handler("who", async |message: ipcio::Message| Ok::<_, ipcio::Error>(message.peer().map(|peer| peer.pid)))
+    ///     .start()?;
+    /// # server.close().await
+    /// # }
+    /// ```
+    pub fn peer(&self) -> Option<Credentials> {
+        self.peer
     }
 
     /// The content.

@@ -8,6 +8,7 @@
     reason = "the runtime uses sockets, the clock and threads"
 )]
 
+mod answer;
 mod builder;
 mod client;
 mod data;
@@ -16,6 +17,7 @@ mod events;
 mod files;
 mod handlers;
 mod instance;
+mod listing;
 mod message;
 mod pending;
 mod registry;
@@ -29,6 +31,7 @@ pub use driver::{Driver, WeakDriver};
 pub use events::{ClientEvent, EventReceiver, ServerEvent};
 pub use files::TokioFileWatch;
 pub use handlers::HandlerError;
+pub use listing::ClientInfo;
 pub use message::Message;
 pub use registry::{TokioConnectionWatch, TokioListenerWatch, TokioRegistry};
 pub use server::Server;

@@ -1,4 +1,4 @@
-//! The callers that wait for a client's messages, and the events that settle them.
+//! The callers that wait for the messages of a client or a server, and the events that settle them.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use super::data::Data;
 use super::events::{ClientEvent, Feed};
 use super::handlers::Calls;
 use crate::error::{self, Error};
-use crate::machine::{Event, Events};
+use crate::machine::{Event, Events, Payload};
 
-/// The callers that wait for a client's messages. Its clones share them. The lock is taken last, after the driver's.
+/// The callers that wait for the messages of a client or a server. Its clones share them. The lock is taken last, after the driver's.
 #[derive(Clone, Default)]
 pub(super) struct Pending(Arc<Mutex<Waiters>>);
 
@@ -61,6 +61,15 @@ impl Pending {
         if let Some(waiter) = self.lock().deliveries.remove(&request) {
             drop(waiter.send(answer));
         }
+    }
+
+    /// A delivery is answered.
+    pub(super) fn answered(&self, request: u64, outcome: Result<Payload<'_>, Payload<'_>>) {
+        let answer = match outcome {
+            Ok(payload) => Ok(payload.into()),
+            Err(failure) => Err(Error::from_json(failure.content())),
+        };
+        self.end_delivery(request, answer);
     }
 
     /// Settles the next `count` one-way messages: they were received.
@@ -122,14 +131,8 @@ impl ClientRecorder {
 impl Events for ClientRecorder {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Message(incoming) => self.calls.add(&incoming),
-            Event::Answer { request, outcome } => {
-                let answer = match outcome {
-                    Ok(payload) => Ok(payload.into()),
-                    Err(failure) => Err(Error::from_json(failure.content())),
-                };
-                self.pending.end_delivery(request, answer);
-            }
+            Event::Message(incoming) => self.calls.add(&incoming, None),
+            Event::Answer { request, outcome } => self.pending.answered(request, outcome),
             Event::TimedOut { request } => self.pending.end_delivery(request, Err(error::timed_out())),
             Event::Settled { count } => self.pending.received(count),
             Event::Rejected { error } => self.pending.rejected(error),

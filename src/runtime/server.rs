@@ -3,16 +3,21 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use rustc_hash::FxHashMap;
 use tokio::sync::watch;
 
-use super::data::Content;
+use super::answer::answer;
+use super::data::{Content, Data};
 use super::events::{EventReceiver, Feed, ServerEvent};
 use super::handlers::{self, Calls, Handler, HandlerError};
 use super::instance::Instance;
+use super::listing::ClientInfo;
 use super::message::Message;
+use super::pending::Pending;
 use crate::error::{self, Error};
-use crate::machine::{Event, Events};
+use crate::machine::{Credentials, Event, Events, SessionId};
 use crate::server;
 
 /// A server. Its clones are handles to the same server.
@@ -51,6 +56,7 @@ pub struct Server {
 
 struct Shared {
     instance: Instance<server::Server>,
+    pending: Pending,
     closed: watch::Receiver<bool>,
     path: PathBuf,
     feed: Feed<ServerEvent>,
@@ -65,14 +71,20 @@ impl Server {
         let machine = server::Server::new(options);
         let path = machine.path();
         let (sender, closed) = watch::channel(false);
-        let feed = Feed::new();
-        let recorder = |calls| ServerRecorder { calls, closed: sender, feed: feed.clone() };
+        let (pending, feed) = (Pending::default(), Feed::new());
+        let recorder = |calls| ServerRecorder {
+            calls,
+            peers: FxHashMap::default(),
+            pending: pending.clone(),
+            closed: sender,
+            feed: feed.clone(),
+        };
         let instance = Instance::new(machine, mode, handlers, recorder)?;
         instance.driver.step(|io, now, _| {
             let listener = io.machine.start(now)?;
             io.listen(listener, &path).inspect_err(|_| io.machine.start_failed())
         })?;
-        Ok(Server { shared: Arc::new(Shared { instance, closed, path, feed }) })
+        Ok(Server { shared: Arc::new(Shared { instance, pending, closed, path, feed }) })
     }
 
     /// The path of the server's socket.
@@ -169,6 +181,59 @@ impl Server {
         self.step(|machine| machine.emit(name, command, data.payload(), None))
     }
 
+    /// Asks the client of a name, and waits for what its handler returns. Dropping the future withdraws the question. A
+    /// client whose connection broke has two seconds to come back for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), ipcio::Error> {
+    /// # let domain = format!("doc-ask-{}", std::process::id());
+    /// let server = ipcio::Server::builder().domain(&domain).start()?;
+    /// let client = ipcio::Client::builder()
+    ///     .domain(&domain)
+    ///     .name("sensor")
+    ///     .handler("read", async |_| Ok::<_, ipcio::Error>(21))
+    ///     .connect()
+    ///     .await?;
+    ///
+    /// assert_eq!(server.deliver("sensor", "read", ()).await?.parse::<u32>()?, 21);
+    ///
+    /// client.close().await?;
+    /// server.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::NoSuchClient`](crate::Code::NoSuchClient), [`Code::NoSuchCommand`](crate::Code::NoSuchCommand),
+    /// [`Code::ClientLeft`](crate::Code::ClientLeft) if it goes before it has answered,
+    /// [`Code::HandlerThrew`](crate::Code::HandlerThrew) with [`Error::remote`] if the handler failed,
+    /// [`Code::TooManyDeliveries`](crate::Code::TooManyDeliveries), and those of [`Server::emit`].
+    pub async fn deliver(&self, name: &str, command: &str, data: impl Content) -> Result<Data, Error> {
+        self.ask(None, name, command, data).await
+    }
+
+    /// As [`Server::deliver`], for at most this long. An answer that has come by then counts, however late it is read.
+    ///
+    /// # Errors
+    /// As [`Server::deliver`], and [`Code::Timeout`](crate::Code::Timeout).
+    pub async fn deliver_within(
+        &self,
+        limit: Duration,
+        name: &str,
+        command: &str,
+        data: impl Content,
+    ) -> Result<Data, Error> {
+        self.ask(Some(limit), name, command, data).await
+    }
+
+    /// The clients that are connected or expected back, in the order in which they first came.
+    pub fn clients(&self) -> Vec<ClientInfo> {
+        let (listed, now) = self.shared.instance.driver.step(|io, now, _| (io.machine.list_clients(), now));
+        let time = SystemTime::now();
+        listed.into_iter().map(|info| ClientInfo::at(info, now, time)).collect()
+    }
+
     /// Sends a message to all clients.
     ///
     /// # Errors
@@ -188,7 +253,7 @@ impl Server {
     }
 
     /// Closes the server. It accepts no more connections, and ends each connection when the client has received its
-    /// messages, or after [`close_timeout`](crate::ServerBuilder::close_timeout).
+    /// messages and has answered, or after [`close_timeout`](crate::ServerBuilder::close_timeout).
     ///
     /// # Errors
     /// None at present.
@@ -198,6 +263,20 @@ impl Server {
         let _ = self.shared.closed.clone().wait_for(|&closed| closed).await;
         self.shared.instance.drop_handlers();
         Ok(())
+    }
+
+    async fn ask(&self, limit: Option<Duration>, name: &str, command: &str, data: impl Content) -> Result<Data, Error> {
+        let data = data.to_data()?;
+        let Shared { instance, pending, .. } = &*self.shared;
+        let request = pending.next_request();
+        let receiver = instance.driver.step(|io, now, _| {
+            io.machine.ask(name, command, data.payload(), request, now)?;
+            if let Some(end) = limit.and_then(|limit| now.checked_add(limit)) {
+                io.machine.limit_time(request, end);
+            }
+            Ok(pending.add_delivery(request))
+        })?;
+        answer(instance, pending, request, receiver).await
     }
 
     fn step(&self, f: impl FnOnce(&mut server::Server) -> Result<(), Error>) -> Result<(), Error> {
@@ -217,6 +296,9 @@ impl std::fmt::Debug for Server {
 /// Takes the events of a server.
 struct ServerRecorder {
     calls: Calls,
+    /// The processes behind the connections of clients.
+    peers: FxHashMap<SessionId, Credentials>,
+    pending: Pending,
     closed: watch::Sender<bool>,
     feed: Feed<ServerEvent>,
 }
@@ -224,13 +306,23 @@ struct ServerRecorder {
 impl Events for ServerRecorder {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Message(incoming) => self.calls.add(&incoming),
-            Event::SessionConnected { name, uuid, .. } => self.feed.send(|| connected(name, uuid)),
+            Event::Message(incoming) => self.calls.add(&incoming, self.peers.get(&incoming.session).copied()),
+            Event::Answer { request, outcome } => self.pending.answered(request, outcome),
+            Event::TimedOut { request } => self.pending.end_delivery(request, Err(error::timed_out())),
+            Event::SessionConnected { session, name, uuid, peer } => {
+                self.peers.insert(session, peer);
+                self.feed.send(|| connected(name, uuid));
+            }
             Event::SessionDisconnected { name, uuid, .. } => {
                 self.feed.send(|| ServerEvent::ClientDisconnected { name: name.to_owned(), uuid: uuid.to_owned() })
             }
-            Event::SessionEnded { messages: 0, .. } => {}
-            Event::SessionEnded { name, messages, bytes, .. } | Event::Dropped { name, messages, bytes } => {
+            Event::SessionEnded { session, name, messages, bytes } => {
+                self.peers.remove(&session);
+                if messages > 0 {
+                    self.feed.send(|| ServerEvent::Dropped { name: name.to_owned(), messages, bytes });
+                }
+            }
+            Event::Dropped { name, messages, bytes } => {
                 self.feed.send(|| ServerEvent::Dropped { name: name.to_owned(), messages, bytes });
             }
             Event::Relistened => self.feed.send(|| ServerEvent::Relistened),
@@ -239,9 +331,7 @@ impl Events for ServerRecorder {
                 self.feed.end();
                 self.closed.send_replace(true);
             }
-            Event::Answer { .. }
-            | Event::TimedOut { .. }
-            | Event::Settled { .. }
+            Event::Settled { .. }
             | Event::Rejected { .. }
             | Event::Connected { .. }
             | Event::Disconnected

@@ -42,7 +42,7 @@ impl Server {
         }
         let until = now + self.options.handshake_timeout;
         self.timers.set(until, Timer::Handshake(connection));
-        self.connections.insert(connection, Connection::Handshake { channel, until });
+        self.connections.insert(connection, Connection::Handshake { channel, peer, until });
     }
 
     /// The first message of a connection.
@@ -64,7 +64,7 @@ impl Server {
             (_, None) if message.ipcio.is_some() => Some("its fields are not what they have to be"),
             (_, hello) => hello.as_ref().and_then(Hello::mistake),
         };
-        let Some(Connection::Handshake { channel, until }) = self.connections.remove(&connection) else {
+        let Some(Connection::Handshake { channel, peer, until }) = self.connections.remove(&connection) else {
             return Err(ProtocolError::Unexpected);
         };
         self.timers.clear(until, Timer::Handshake(connection));
@@ -74,7 +74,7 @@ impl Server {
             return Ok(());
         }
         let name = name.unwrap_or_default();
-        self.admit(connection, channel, name, hello, Some(now + DISPUTE), now, events);
+        self.admit((connection, peer), channel, name, hello, Some(now + DISPUTE), now, events);
         Ok(())
     }
 
@@ -100,16 +100,18 @@ impl Server {
         listener: ListenerId,
         connection: ConnectionId,
         peer: Credentials,
+        now: Instant,
         events: &mut dyn Events,
     ) -> Option<ConnectionId> {
         let id = *self.listeners.get(&listener)?;
         self.options.trust.check(peer, "client").ok()?;
         let session = self.sessions.remove(&id)?;
         self.stop_opening(&session);
-        self.sessions.insert(id, Session { wire: session.wire.opened(connection), ..session });
+        // What it sends to handlers comes on this one.
+        self.sessions.insert(id, Session { wire: session.wire.opened(connection), peer, ..session });
         self.connections.insert(connection, Connection::Session(id));
         self.schedule.write(connection);
-        self.session_connected(id, events);
+        self.session_connected(id, now, events);
         self.deliver_held(id);
         self.hand_over(id);
         self.begins_to_read(id);
@@ -117,10 +119,10 @@ impl Server {
     }
 
     fn decide(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
-        if let Some(Connection::Claiming { channel, until, name, hello }) = self.connections.remove(&connection) {
+        if let Some(Connection::Claiming { channel, peer, until, name, hello }) = self.connections.remove(&connection) {
             self.claims.remove(&name, connection);
             self.timers.clear(until, Timer::Handshake(connection));
-            self.admit(connection, channel, name, hello, None, now, events);
+            self.admit((connection, peer), channel, name, hello, None, now, events);
         }
     }
 
@@ -128,7 +130,7 @@ impl Server {
     #[expect(clippy::too_many_arguments, reason = "the parts of a connection that is between two states")]
     fn admit(
         &mut self,
-        connection: ConnectionId,
+        (connection, peer): (ConnectionId, Credentials),
         channel: Channel,
         name: String,
         hello: Option<Hello>,
@@ -139,7 +141,7 @@ impl Server {
         let hello = hello.filter(|hello| hello.version >= 2);
         let version = hello.as_ref().map_or(1, |hello| hello.version.min(handshake::VERSION));
         let Some(&id) = self.names.get(name.as_str()) else {
-            return self.begin_session(connection, channel, name, hello, None, now, events);
+            return self.begin_session((connection, peer), channel, name, hello, None, now, events);
         };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if let Some(hello) = &hello
@@ -152,6 +154,7 @@ impl Server {
                 return;
             }
             session.attempt = hello.attempt;
+            session.peer = peer;
             self.resume_session(id, connection, channel, hello, now, events);
         } else if matches!(session.wire, Wire::Lost { .. }) {
             let mut outbox = std::mem::take(&mut session.sequence.outbox);
@@ -160,11 +163,11 @@ impl Server {
             let former = (outbox, session.holds.take());
             // The name goes to this one: no other contender may get it in between.
             self.remove_session(id, events);
-            self.begin_session(connection, channel, name, hello, Some(former), now, events);
+            self.begin_session((connection, peer), channel, name, hello, Some(former), now, events);
         } else if let Some(until) = dispute {
             self.timers.set(until, Timer::Handshake(connection));
             self.claims.add(&name, connection);
-            self.connections.insert(connection, Connection::Claiming { channel, until, name, hello });
+            self.connections.insert(connection, Connection::Claiming { channel, peer, until, name, hello });
         } else {
             self.turn_away(connection, channel, Some(&name), handshake::NAME_TAKEN);
         }
@@ -174,7 +177,7 @@ impl Server {
     #[expect(clippy::too_many_arguments, reason = "the parts of a connection that is between two states")]
     fn begin_session(
         &mut self,
-        connection: ConnectionId,
+        (connection, peer): (ConnectionId, Credentials),
         mut channel: Channel,
         name: String,
         hello: Option<Hello>,
@@ -233,6 +236,8 @@ impl Server {
                 holds,
                 limit,
                 wire,
+                peer,
+                since: now,
                 waited: 0,
                 blocked: false,
                 is_acknowledged: false,
@@ -242,7 +247,7 @@ impl Server {
             },
         );
         if is_connected {
-            self.session_connected(id, events);
+            self.session_connected(id, now, events);
             if is_new {
                 self.deliver_held(id);
             }
@@ -299,7 +304,7 @@ impl Server {
         self.sessions.entry(id).and_modify(|session| session.wire = Wire::Connected(transport));
         self.connections.insert(connection, Connection::Session(id));
         self.schedule.write(connection);
-        self.session_connected(id, events);
+        self.session_connected(id, now, events);
         self.hand_over(id);
         self.begins_to_read(id);
     }
@@ -332,11 +337,13 @@ impl Server {
         handshake::write(Some(name), uuid, Some(&welcome), text.end());
     }
 
-    fn session_connected(&mut self, id: SessionId, events: &mut dyn Events) {
+    fn session_connected(&mut self, id: SessionId, now: Instant, events: &mut dyn Events) {
         self.discovered = None;
-        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.since = now;
         log!(self.verbose, "SERVER CONNECT", session.name, "as {}", session.uuid);
-        events.event(Event::SessionConnected { session: id, name: &session.name, uuid: &session.uuid });
+        let Session { name, uuid, peer, .. } = session;
+        events.event(Event::SessionConnected { session: id, name, uuid, peer: *peer });
     }
 }
 

@@ -119,11 +119,17 @@ impl Away {
 
     /// It is back, or its session has ended. Gives the number of the broadcasts that it has missed, and their bytes.
     pub(super) fn remove(&mut self, id: SessionId) -> (u64, usize) {
-        let Some(member) = self.members.remove(&id) else { return (0, 0) };
+        let missed = self.missed(id);
+        let Some(member) = self.members.remove(&id) else { return missed };
         self.unindex(id, &member);
         self.by_limit.remove(&(member.limit, id));
         self.trim();
-        let missed = member.missed(self.backlog.end());
+        missed
+    }
+
+    /// What a session has missed: the number of the broadcasts, and their bytes. Nothing where it is not away.
+    pub(super) fn missed(&self, id: SessionId) -> (u64, usize) {
+        let missed = self.members.get(&id).map(|member| member.missed(self.backlog.end())).unwrap_or_default();
         (missed.frames, missed.bytes as usize)
     }
 

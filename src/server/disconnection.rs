@@ -51,6 +51,7 @@ impl Server {
         let absent = now + RECONNECTS_WITHIN.min(self.options.resume_timeout);
         let expired = now + self.options.resume_timeout;
         session.wire = Wire::Lost { absent, expired };
+        session.since = now;
         self.discovered = None;
         session.blocked = false;
         session.sequence.outbox.shrink();

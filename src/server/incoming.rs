@@ -126,7 +126,7 @@ impl Server {
             Kind::Request => self.relay_request(id, frame, now),
             Kind::Emit => self.relay_emit(id, frame, now),
             Kind::Broadcast => self.relay_broadcast(id, frame, now),
-            Kind::Response | Kind::Failure => self.relay_answer(id, frame),
+            Kind::Response | Kind::Failure => self.relay_answer(id, frame, events),
             Kind::Cancel => self.relays.cancel(id, frame.id),
             Kind::Discover => {
                 let found = self.discovered();

@@ -29,7 +29,7 @@ impl Machine for Server {
         self.next_connection += 1;
         let connection = ConnectionId(self.next_connection);
         if self.listeners.contains_key(&listener) {
-            return self.accept_private(listener, connection, peer, events);
+            return self.accept_private(listener, connection, peer, now, events);
         }
         self.control.filter(|&control| control == listener)?;
         self.accept_control(connection, peer, now);
@@ -82,6 +82,7 @@ impl Machine for Server {
 
     fn prepare(&mut self, now: Instant, events: &mut dyn Events) {
         self.drop_slow_consumers(now, events);
+        self.report_failed(events);
         self.close_step(now, events);
         if let Some(at) = self.unfinished.alarm(now) {
             self.timers.set(at, Timer::Unfinished);
@@ -145,7 +146,7 @@ impl Machine for Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.timers.next()
+        [self.timers.next(), self.questions.limits.first()].into_iter().flatten().min()
     }
 
     fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
@@ -167,5 +168,6 @@ impl Machine for Server {
                 Timer::Close => self.close_now(now, events),
             }
         }
+        self.expire_questions(now, events);
     }
 }

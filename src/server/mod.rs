@@ -2,6 +2,7 @@
 //! client has not received. A state machine without I/O.
 
 mod admission;
+mod asking;
 mod away;
 mod backlog;
 mod claims;
@@ -12,11 +13,13 @@ mod handover;
 mod held_messages;
 mod holds;
 mod incoming;
+mod listing;
 mod machine;
 mod options;
 mod outgoing;
 mod outstanding;
 mod overflowing;
+mod questions;
 mod relay;
 mod relays;
 mod schedule;
@@ -37,7 +40,7 @@ use rustc_hash::FxHashMap;
 use crate::commands::{self, Commands};
 use crate::error::{self, Code, Error};
 use crate::log::log;
-use crate::machine::{Action, ConnectionId, Events, ListenerId, Payload, SessionId};
+use crate::machine::{Action, ConnectionId, Credentials, Events, ListenerId, Payload, SessionId};
 use crate::protocol::ProtocolError;
 use crate::protocol::frame::{self, Frame, Kind};
 use crate::protocol::handshake::{self, Hello};
@@ -50,12 +53,15 @@ use closing::Closing;
 use dropped::Dropped;
 use held_messages::HeldMessages;
 use overflowing::Overflowing;
+use questions::Questions;
 use relays::Relays;
 use schedule::Schedule;
 use session::Session;
 use timers::{Timer, Timers};
 use unfinished::Unfinished;
 
+pub use asking::ITSELF;
+pub use listing::ClientInfo;
 pub use options::Options;
 
 /// A client that lives tries again at least once a second. One that is not back after this is taken to be
@@ -83,6 +89,7 @@ pub struct Server {
     /// Names come from peers: this hash withstands chosen ones.
     names: HashMap<Box<str>, SessionId>,
     relays: Relays,
+    questions: Questions,
     held_messages: HeldMessages,
     away: Away,
     /// Connections in [`Connection::Claiming`].
@@ -106,9 +113,9 @@ pub struct Server {
 #[derive(Debug)]
 enum Connection {
     /// It has not said who it is.
-    Handshake { channel: Channel, until: Instant },
+    Handshake { channel: Channel, peer: Credentials, until: Instant },
     /// It claims the name of a client whose connection may just be ending.
-    Claiming { channel: Channel, until: Instant, name: String, hello: Option<Hello> },
+    Claiming { channel: Channel, peer: Credentials, until: Instant, name: String, hello: Option<Hello> },
     /// It is told why it can't stay.
     Ending(Text),
     /// It belongs to a session.
@@ -141,6 +148,7 @@ impl Server {
             sessions: FxHashMap::default(),
             names: HashMap::new(),
             relays: Relays::default(),
+            questions: Questions::default(),
             held_messages: HeldMessages::default(),
             away: Away::default(),
             claims: Claims::default(),

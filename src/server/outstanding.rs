@@ -20,6 +20,8 @@ impl Server {
             ("deliveries of protocol 1", sessions().map(Session::translated_requests).sum()),
             ("deliveries that no client has answered", self.relays.len()),
             ("entries that lead to deliveries", self.relays.links()),
+            ("time limits of the server's deliveries", self.questions.limits.len()),
+            ("deliveries of the server's that have failed", self.questions.failed()),
             ("messages for clients on their way", self.held_messages.len()),
             ("messages that their senders keep", sessions().map(|session| session.holds.len()).sum()),
             ("clients that are away", away),

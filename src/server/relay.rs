@@ -1,13 +1,14 @@
 //! Messages from one client to others. Their payload is neither parsed nor shown to JavaScript.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::relays::Relay;
 use super::session::Wire;
-use super::{Server, Timer, check_size};
+use super::{ITSELF, Server, Timer, check_size};
 use crate::error::{self, Error};
 use crate::log::log;
-use crate::machine::SessionId;
+use crate::machine::{Events, SessionId};
 use crate::protocol::frame::{Flags, Frame, Kind};
 
 impl Server {
@@ -54,44 +55,70 @@ impl Server {
         }
         let Some(session) = self.sessions.get(&id) else { return };
         log!(self.verbose, "SERVER RELAY", frame.command, "delivery from {} to {}", session.name, frame.name);
-        let origin = session.name.clone();
-        let begun = Relay { origin: id, request: frame.id, target: None };
-        if self.is_held(frame, now) {
-            let relay = self.relays.begin(begun);
-            self.hold_message(Some(frame.name), relay, None, &passed_on(frame, &origin, relay));
-            return;
-        }
-        match self.answering(frame) {
-            Ok(target) => {
-                let relay = self.relays.begin(Relay { target: Some(target), ..begun });
-                self.push(target, &passed_on(frame, &origin, relay));
-                self.schedule.relayed();
-            }
-            Err(error) => self.answer_failure(id, frame.id, &error),
+        let name = session.name.clone();
+        if let Err(error) = self.pass_request(id, &name, frame, now) {
+            self.answer_failure(id, frame.id, &error);
         }
     }
 
-    /// Whether a client has as many deliveries without an answer as it may have.
+    /// Passes a delivery on, which `origin` asks under this name.
+    pub(super) fn pass_request(
+        &mut self,
+        origin: SessionId,
+        name: &str,
+        frame: &Frame<'_>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let begun = Relay { origin, request: frame.id, target: None };
+        if self.is_held(frame, now) {
+            let relay = self.relays.begin(begun);
+            self.hold_message(Some(frame.name), relay, None, &passed_on(frame, name, relay));
+            return Ok(());
+        }
+        let target = self.answering(frame)?;
+        let relay = self.relays.begin(Relay { target: Some(target), ..begun });
+        self.push(target, &passed_on(frame, name, relay));
+        self.schedule.relayed();
+        Ok(())
+    }
+
+    /// Whether a client, or the server, has as many deliveries without an answer as it may have.
     pub(super) fn asks_too_much(&self, id: SessionId) -> bool {
         let handled = self.sessions.get(&id).map_or(0, |session| session.asked);
         handled + self.relays.asked_by(id) >= self.options.max_deliveries
     }
 
     /// An answer to a delivery that was passed on.
-    pub(super) fn relay_answer(&mut self, id: SessionId, frame: &Frame<'_>) {
+    pub(super) fn relay_answer(&mut self, id: SessionId, frame: &Frame<'_>, events: &mut dyn Events) {
         let Some(relay) = self.relays.answered(frame.id, id) else { return };
+        if relay.origin == ITSELF {
+            return self.answered(relay.request, frame, events);
+        }
         let flags = frame.flags.only(Flags::BYTES);
         self.answer(relay.origin, &Frame { id: relay.request, name: "", command: "", flags, ..*frame });
         self.schedule.relayed();
+    }
+
+    /// A delivery that was passed on can't be answered.
+    pub(super) fn relay_failure(&mut self, relay: Relay, error: &Error) {
+        if relay.origin == ITSELF {
+            self.questions.fail(relay.request, error);
+        } else {
+            self.answer_failure(relay.origin, relay.request, error);
+        }
     }
 
     /// A client will not answer any more, and waits for no answers if its session has ended.
     pub(super) fn relays_ended(&mut self, id: SessionId, name: &str) {
         let unanswered = self.relays.unanswered(id);
         if !unanswered.is_empty() {
-            let failure = error::client_left(name).to_json();
+            let failure = Arc::new(error::client_left(name).to_json());
             for Relay { origin, request, .. } in unanswered {
-                self.push(origin, &Frame { payload: &failure, ..Frame::bare(Kind::Failure, request) });
+                if origin == ITSELF {
+                    self.questions.fail_as(request, &failure);
+                } else {
+                    self.push(origin, &Frame { payload: &failure, ..Frame::bare(Kind::Failure, request) });
+                }
             }
         }
         if !self.sessions.contains_key(&id) {

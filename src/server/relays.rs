@@ -103,12 +103,15 @@ impl Relays {
         numbers.into_iter().filter_map(|number| self.take(number)).collect()
     }
 
-    /// A session has ended: it does not wait for what it asked.
-    pub(super) fn forget(&mut self, id: SessionId) {
+    /// Takes out what somebody asked who does not wait for it any more.
+    pub(super) fn forget(&mut self, id: SessionId) -> Vec<Relay> {
         let party = self.parties.remove(&id).unwrap_or_default();
-        for number in party.asked.into_values() {
-            self.take(number);
-        }
+        party.asked.into_values().filter_map(|number| self.take(number)).collect()
+    }
+
+    /// Whether somebody waits for the answer to what has this number at its origin.
+    pub(super) fn is_asked(&self, origin: SessionId, request: u64) -> bool {
+        self.parties.get(&origin).is_some_and(|party| party.asked.contains_key(&request))
     }
 
     /// How many a client has asked.

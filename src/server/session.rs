@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::holds::Holds;
 use super::options::Options;
-use crate::machine::{ConnectionId, Event, ListenerId, SessionId};
+use crate::machine::{ConnectionId, Credentials, Event, ListenerId, SessionId};
 use crate::protocol::frame::{self, Kind};
 use crate::protocol::outbox::Outbox;
 use crate::sequence::Sequence;
@@ -35,6 +35,10 @@ pub(super) struct Session {
     /// The largest payload that both sides take.
     pub(super) limit: usize,
     pub(super) wire: Wire,
+    /// The process behind its connection, or its last one.
+    pub(super) peer: Credentials,
+    /// Since when it has been connected, or away.
+    pub(super) since: Instant,
     /// What of its queue waited already when the client came, in bytes that are still to be written.
     pub(super) waited: usize,
     /// Whether the application was told that too much waits.

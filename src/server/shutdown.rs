@@ -27,6 +27,7 @@ impl Server {
 
     /// It has taken long enough.
     pub(super) fn close_now(&mut self, now: Instant, events: &mut dyn Events) {
+        self.abandon_questions();
         self.leave_all(true, now, events);
         self.close_connections(|_| true);
         self.end_closing(events);
@@ -44,7 +45,7 @@ impl Server {
     pub(super) fn close_step(&mut self, now: Instant, events: &mut dyn Events) {
         let Some(closing) = &mut self.closing else { return };
         let candidates = std::mem::take(&mut closing.candidates);
-        // Clients of protocol 1 may ask each other still.
+        // Clients of protocol 1 may ask each other still, and this server may wait for answers.
         closing.owes |= !self.relays.is_empty();
         if closing.owes && self.relays.is_empty() {
             self.leave_all(false, now, events);
@@ -114,6 +115,7 @@ impl Server {
             self.closing = None;
             self.timers = Timers::default();
             self.relays.clear();
+            self.report_failed(events);
             events.event(Event::Closed);
         }
     }

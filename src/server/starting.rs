@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::held_messages::HeldMessage;
 use super::holds::Hold;
+use super::session::Session;
 use super::{Server, Timer, check_size};
 use crate::error;
 use crate::machine::SessionId;
@@ -42,7 +43,7 @@ impl Server {
             let name = session.name.clone();
             self.release(held.hold);
             if let Some(relay) = self.relays.take(held.relay) {
-                self.answer_failure(relay.origin, relay.request, &error);
+                self.relay_failure(relay, &error);
             } else {
                 self.drop_message(id, name, frame.payload.len());
             }
@@ -60,19 +61,20 @@ impl Server {
         for (name, held) in self.stop_holding() {
             self.release(held.hold);
             if let Some(relay) = self.relays.take(held.relay) {
-                self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
+                self.relay_failure(relay, &error::no_such_client(&name));
             }
         }
     }
 
     /// No client comes any more, since the server closes. Clients ask the next server for what has not been answered, and send
-    /// held messages again; those of protocol 1 can't, and learn that the receiver is not there.
+    /// held messages again; those of protocol 1 can't, nor can this server itself, and they learn that the
+    /// receiver is not there.
     pub(super) fn close_held(&mut self) {
         for (name, held) in self.stop_holding() {
             if let Some(relay) = self.relays.take(held.relay)
-                && self.sessions.get(&relay.origin).is_some_and(|session| !session.can_resume())
+                && !self.sessions.get(&relay.origin).is_some_and(Session::can_resume)
             {
-                self.answer_failure(relay.origin, relay.request, &error::no_such_client(&name));
+                self.relay_failure(relay, &error::no_such_client(&name));
             }
         }
     }

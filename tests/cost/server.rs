@@ -7,7 +7,7 @@ use ipcio::driver::protocol::frame::Kind;
 use ipcio::driver::server::{Options, Server};
 
 use crate::world::{COMMAND, credentials, server_options};
-use crate::{MANY, does_not_grow, drain, frame, receive};
+use crate::{MANY, SAMPLES, does_not_grow, drain, frame, receive};
 
 struct Hall {
     server: Server,
@@ -69,6 +69,13 @@ impl Hall {
     fn pass(&mut self, duration: Duration) {
         self.now += duration;
         self.server.elapsed(self.now, &mut |_: Event<'_>| ());
+        drain(&mut self.server, self.now);
+    }
+
+    /// The server asks bob, and has a minute for that.
+    fn ask(&mut self, request: u64) {
+        self.server.ask("bob", COMMAND, Payload::Json(b"1"), request, self.now).unwrap();
+        self.server.limit_time(request, self.now + Duration::from_secs(60));
         drain(&mut self.server, self.now);
     }
 
@@ -310,5 +317,46 @@ fn reading_while_the_server_closes() {
         hall.server.close(hall.now, &mut |_: Event<'_>| ());
         drain(&mut hall.server, hall.now);
         move |sample| hall.receive(connections[sample], &frame(Kind::Send, 0, ""))
+    });
+}
+
+/// A server that has asked bob so often, under numbers from 1 on, and all of it within a minute.
+fn asking(count: usize) -> Hall {
+    let mut hall = Hall::old();
+    hall.client("bob");
+    for request in 1..=count as u64 {
+        hall.ask(request);
+    }
+    hall
+}
+
+#[test]
+fn asking_a_client() {
+    does_not_grow("asking a client", |outstanding| {
+        let mut hall = asking(outstanding);
+        move |sample| hall.ask((outstanding + sample + 1) as u64)
+    });
+}
+
+#[test]
+fn giving_up_what_the_server_asked() {
+    does_not_grow("giving up what the server asked", |outstanding| {
+        let mut hall = asking(outstanding);
+        move |sample| {
+            hall.server.cancel((outstanding / 2 + sample) as u64);
+            drain(&mut hall.server, hall.now);
+        }
+    });
+}
+
+#[test]
+fn the_time_of_what_the_server_asked_is_over() {
+    does_not_grow("the time of what the server asked", |outstanding| {
+        let mut hall = asking(outstanding);
+        let start = hall.now;
+        for sample in 0..=SAMPLES as u64 {
+            hall.server.limit_time(outstanding as u64 / 2 + sample, start + Duration::from_millis(sample));
+        }
+        move |_| hall.pass(Duration::from_millis(1))
     });
 }

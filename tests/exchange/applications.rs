@@ -52,6 +52,8 @@ pub(crate) struct Applications {
     pub(crate) large: bool,
     /// Whether nobody sends for now.
     pub(super) quiet: bool,
+    /// What the server has asked and has no answer to, and what the answer should be.
+    pub(super) asked: HashMap<u64, String>,
     pub(super) server_has_closed: bool,
     next: u64,
 }
@@ -95,6 +97,7 @@ impl Applications {
             drops: false,
             large: false,
             quiet: false,
+            asked: HashMap::new(),
             server_has_closed: false,
             next: 0,
         };
@@ -196,6 +199,32 @@ impl Applications {
             (Kind::Emit, vec![target])
         };
         self.sent.push(((name(SERVER), number), kind, receivers));
+        self.world.flush(Side::Server);
+    }
+
+    /// The server asks one of its clients.
+    pub(crate) fn server_asks(&mut self) {
+        if self.world.server.is_none() || self.quiet {
+            return;
+        }
+        let (number, text) = self.next_message();
+        let target = [0, 1, 2, 3, OLD][self.world.random.below(CLIENTS + 1)];
+        let end = self.world.now + Duration::from_millis(self.world.random.below(60) as u64);
+        let (is_limited, now) = (self.world.random.one_in(4), self.world.now);
+        let server = self.world.server.as_mut().unwrap();
+        // Those that are not there are not asked.
+        if server.ask(&name(target), world::COMMAND, Payload::Json(text.as_bytes()), number, now).is_ok() {
+            if is_limited {
+                server.limit_time(number, end);
+            }
+            self.asked.insert(number, text);
+            self.sent.push(((name(SERVER), number), Kind::Request, vec![target]));
+        }
+        if let Some(&given_up) = self.asked.keys().min().filter(|_| self.world.random.one_in(8)) {
+            self.asked.remove(&given_up);
+            self.cancelled.insert((name(SERVER), given_up));
+            self.world.server().cancel(given_up);
+        }
         self.world.flush(Side::Server);
     }
 

@@ -1,5 +1,7 @@
 //! What becomes of processes and connections, and what their applications hear of it.
 
+use std::collections::HashMap;
+
 use ipcio::Code;
 use ipcio::driver::machine::Event;
 
@@ -17,7 +19,21 @@ impl Applications {
                     let is_one_of_us = name != "old" && !name.starts_with(strangers::NAME);
                     assert!(self.may_leave || !is_one_of_us, "no client left for good, but {said:?}");
                 }
-                Said::Closed => self.server_has_closed = true,
+                Said::Answer { request, outcome } => {
+                    let expected = self.asked.remove(request).expect("each delivery of the server is answered once");
+                    match outcome {
+                        Ok(text) => assert!(*text == expected, "{} for {}", number_of(text), number_of(&expected)),
+                        Err(_) => drop(self.failed.insert((name(SERVER), *request))),
+                    }
+                }
+                Said::TimedOut(request) => {
+                    self.asked.remove(request).expect("its time is over once, and it had no answer");
+                    self.cancelled.insert((name(SERVER), *request));
+                }
+                Said::Closed => {
+                    assert_eq!(self.asked, HashMap::new(), "deliveries of the server are not settled");
+                    self.server_has_closed = true;
+                }
                 _ => {}
             }
         }
@@ -59,6 +75,7 @@ impl Applications {
     pub(super) fn bury_server(&mut self) {
         self.inboxes[SERVER].clear();
         self.unanswered.retain(|&(who, ..)| who != SERVER);
+        self.cancelled.extend(self.asked.drain().map(|(request, _)| (name(SERVER), request)));
     }
 
     /// Another server's process takes the place of the one that has died.

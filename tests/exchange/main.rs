@@ -34,6 +34,9 @@ fn while_the_server_lives_everything_arrives_exactly_once_and_in_order() {
         let mut applications = Applications::new(seed);
         for _ in 0..1500 {
             applications.step();
+            if applications.world.random.one_in(60) {
+                applications.server_asks();
+            }
             if applications.world.random.one_in(100) {
                 applications.server_sends();
             }
@@ -77,6 +80,9 @@ fn when_clients_die_what_is_for_them_reaches_the_next_of_their_name() {
         let mut applications = Applications::new(seed);
         for _ in 0..1500 {
             applications.step();
+            if applications.world.random.one_in(60) {
+                applications.server_asks();
+            }
             if applications.world.random.one_in(100) {
                 applications.restart_one();
             }
@@ -106,6 +112,9 @@ fn when_clients_close_what_they_were_told_has_arrived() {
         const STAY: [usize; 3] = [2, 3, SERVER];
         for _ in 0..1500 {
             applications.step();
+            if applications.world.random.one_in(60) {
+                applications.server_asks();
+            }
             if applications.world.random.one_in(80) {
                 let client = applications.world.random.below(2);
                 applications.close_one(client);
@@ -134,6 +143,9 @@ fn when_the_server_closes_the_next_one_gets_what_it_did_not_take() {
         let mut applications = Applications::new(seed);
         for _ in 0..2000 {
             applications.step();
+            if applications.world.random.one_in(60) {
+                applications.server_asks();
+            }
             if applications.world.random.one_in(200) && applications.all_connected() {
                 applications.restart_server();
             }
@@ -157,6 +169,9 @@ fn when_the_server_dies_nothing_is_lost_and_what_comes_twice_is_marked() {
             // Also while clients are away, or on their way: what is for them is kept by those who sent it.
             applications.world.mortality = Some([40, 400][applications.world.random.below(2)]);
             applications.step();
+            if applications.world.random.one_in(60) {
+                applications.server_asks();
+            }
             if applications.world.random.one_in(60) {
                 applications.leave_one();
             }
@@ -203,6 +218,9 @@ fn anything_happens(mut applications: Applications, seed: u64) {
     for _ in 0..2000 {
         applications.world.mortality = seed.is_multiple_of(2).then_some(2000);
         applications.step();
+        if applications.world.random.one_in(60) {
+            applications.server_asks();
+        }
         if applications.world.server.is_none() {
             while applications.world.random.below(10) > 0 {
                 applications.step();

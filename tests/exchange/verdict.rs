@@ -47,6 +47,7 @@ impl Applications {
     }
 
     fn nothing_is_left(&mut self) {
+        assert_eq!(self.asked, HashMap::new(), "deliveries of the server are not settled");
         for client in 0..CLIENTS {
             assert_eq!(self.promises[client], VecDeque::new(), "promises of {} are not settled", name(client));
             assert_eq!(self.deliveries[client], HashMap::new(), "deliveries of {} are not settled", name(client));

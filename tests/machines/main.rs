@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod acknowledgements;
+mod asking;
 mod away;
 mod closing;
 mod cost;

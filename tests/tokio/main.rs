@@ -516,3 +516,56 @@ async fn a_delivery_within_a_time_rejects_when_that_is_over() {
     assert_eq!(unknown.unwrap_err().code(), Code::NoSuchCommand);
     close(&server, &[&alice, &bob]).await;
 }
+
+#[tokio::test]
+async fn a_server_asks_its_clients_and_lists_them() {
+    let domain = domain();
+    let command = async |message: Message| {
+        let peer = message.peer().map(|peer| json!({ "pid": peer.pid, "uid": peer.uid, "gid": peer.gid }));
+        Ok::<_, Error>((message.command().to_owned(), peer))
+    };
+    let server = server(&domain).handler("who", command).max_message_size(1000).start().unwrap();
+    let alice = client(&domain, "alice")
+        .handler("double", async |message: Message| {
+            assert_eq!((message.command(), message.from(), message.peer()), ("double", "", None));
+            Ok::<_, Error>(message.parse::<f64>()? * 2.0)
+        })
+        .handler("fail", async |_| Err::<(), _>("out of stock"))
+        .handler("never", |_| pending::<Result<(), Error>>())
+        .close_timeout(Duration::from_millis(50))
+        .connect()
+        .await
+        .unwrap();
+
+    assert_eq!(server.deliver("alice", "double", 4).await.unwrap().value(), json!(8.0));
+    let answers = (0..100).map(|number| {
+        let server = server.clone();
+        tokio::spawn(async move { server.deliver("alice", "double", number).await.unwrap().parse::<f64>().unwrap() })
+    });
+    for (number, answer) in answers.collect::<Vec<_>>().into_iter().enumerate() {
+        assert_eq!(answer.await.unwrap(), number as f64 * 2.0);
+    }
+    let error = server.deliver("alice", "fail", ()).await.unwrap_err();
+    assert_eq!((error.code(), error.message()), (Code::HandlerThrew, "out of stock"));
+    assert!(error.remote().is_some());
+    let code = async |name, command| server.deliver(name, command, ()).await.unwrap_err().code();
+    assert_eq!(code("alice", "unknown").await, Code::NoSuchCommand);
+    assert_eq!(code("nobody", "double").await, Code::NoSuchClient);
+    assert_eq!(code("alice", "handshake").await, Code::RestrictedCommand);
+    assert_eq!(server.deliver("alice", "double", "x".repeat(1000)).await.unwrap_err().code(), Code::MessageTooLarge);
+    let late = server.deliver_within(Duration::from_millis(20), "alice", "never", ()).await;
+    assert_eq!(late.unwrap_err().code(), Code::Timeout);
+    // Dropping the future withdraws the question.
+    assert!(timeout(Duration::from_millis(20), server.deliver("alice", "never", ())).await.is_err());
+
+    let [listed] = &server.clients()[..] else { panic!("alice is the only client") };
+    assert_eq!((&*listed.name, listed.peer.pid, listed.is_away), ("alice", std::process::id(), false));
+    assert!(listed.since <= std::time::SystemTime::now() && listed.uuid.len() == 32);
+    let who = alice.deliver("who", ()).await.unwrap().value();
+    assert_eq!(who, json!(["who", { "pid": listed.peer.pid, "uid": listed.peer.uid, "gid": listed.peer.gid }]));
+
+    let (left, closed) = tokio::join!(server.deliver("alice", "never", ()), alice.close());
+    assert_eq!((left.unwrap_err().code(), closed), (Code::ClientLeft, Ok(())));
+    close(&server, &[]).await;
+    assert_eq!(code("alice", "double").await, Code::Closed);
+}

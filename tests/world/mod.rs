@@ -65,7 +65,7 @@ pub(crate) fn trust() -> Trust {
 }
 
 pub(crate) fn credentials() -> Credentials {
-    Credentials { uid: 1 }
+    Credentials::new(1, 1, 1)
 }
 
 pub(crate) fn domain() -> Domain {
@@ -266,7 +266,7 @@ impl World {
         }
         let Some(control) = self.control else { return };
         let accepted = self.call_only(Side::Server, |server, now, mut events| {
-            server.accepted(control, Credentials { uid }, now, &mut events)
+            server.accepted(control, Credentials::new(1, uid, 1), now, &mut events)
         });
         match accepted.flatten() {
             Some(connection) => self.pipes[pipe].server = Some(connection),
@@ -349,7 +349,7 @@ impl World {
                 if self.control.is_some() && path == self.path() {
                     self.pipes.push(Pipe::new((index, connection)));
                     self.call_only(side, |client, now, mut events| {
-                        client.opened(connection, Credentials { uid }, now, &mut events);
+                        client.opened(connection, Credentials::new(1, uid, 1), now, &mut events);
                     });
                 } else {
                     self.call_only(side, |client, now, mut events| client.lost(connection, now, &mut events));

@@ -43,7 +43,7 @@ impl World {
             None => self.control?,
         };
         let accepted = self.call_only(Side::Server, |server, now, mut events| {
-            server.accepted(listener, Credentials { uid }, now, &mut events)
+            server.accepted(listener, Credentials::new(1, uid, 1), now, &mut events)
         });
         let connection = accepted.flatten()?;
         self.raws.push(Raw { connection: Some(connection), ..Raw::default() });

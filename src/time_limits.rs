@@ -1,4 +1,4 @@
-//! When the time of deliveries is over.
+//! When the time of deliveries is over, the same for a client that asks and for a server.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -8,23 +8,26 @@ use rustc_hash::FxHashMap;
 /// Room for so many limits is kept when there are none.
 const KEPT: usize = 1024;
 
+/// So many deliveries whose time is over end before others have their turn.
+pub(crate) const EXPIRED_AT_ONCE: usize = 256;
+
 /// The deliveries whose time is limited.
 #[derive(Debug, Default)]
-pub(super) struct TimeLimits {
+pub(crate) struct TimeLimits {
     ends: FxHashMap<u64, Instant>,
     order: BTreeSet<(Instant, u64)>,
 }
 
 impl TimeLimits {
     /// The time of this delivery is over then.
-    pub(super) fn add(&mut self, request: u64, end: Instant) {
+    pub(crate) fn add(&mut self, request: u64, end: Instant) {
         self.remove(request);
         self.ends.insert(request, end);
         self.order.insert((end, request));
     }
 
     /// The delivery is over, whether it had a limit or not.
-    pub(super) fn remove(&mut self, request: u64) {
+    pub(crate) fn remove(&mut self, request: u64) {
         if self.ends.is_empty() {
             return;
         }
@@ -37,16 +40,16 @@ impl TimeLimits {
     }
 
     /// When the first one is over.
-    pub(super) fn first(&self) -> Option<Instant> {
+    pub(crate) fn first(&self) -> Option<Instant> {
         self.order.first().map(|&(end, _)| end)
     }
 
     /// The first one that is over by now.
-    pub(super) fn due(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn due(&self, now: Instant) -> Option<u64> {
         self.order.first().filter(|&&(end, _)| end <= now).map(|&(_, request)| request)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.order.len()
     }
 }
