@@ -3,15 +3,15 @@
 const { short } = require('./figures')
 const { line, picture, round, text } = require('./svg')
 
-// The picture of the README: for each kind of traffic a bar for every peer that carries it, as long
-// as its median, with the lowest and highest round.
+// The picture of the README: for each workload, a bar for every implementation that supports it.
+// The length is the median; a line shows the lowest and the highest round.
 const PANELS = [
-  { traffic: 'roundtrip', key: 'p50', name: 'Round trip', unit: 'µs', note: 'lower is better' },
-  { traffic: 'send', key: 'rate', name: 'One-way messages', unit: 'per second' },
-  { traffic: 'flight', key: 'rate', name: 'Requests, 1,000 in flight', unit: 'per second' },
-  { traffic: 'broadcast', key: 'rate', name: 'Broadcast to 100 clients', unit: 'delivered per second' },
-  { traffic: 'json-1k', key: 'bytes', name: 'Requests with 1 KB of JSON', unit: 'MB/s' },
-  { traffic: 'bytes-1m', key: 'bytes', name: 'Requests with a Buffer of 1 MB', unit: 'MB/s' },
+  { workload: 'roundtrip', key: 'p50', name: 'Round trip', unit: 'µs', note: 'lower is better' },
+  { workload: 'send', key: 'rate', name: 'One-way messages', unit: 'per second' },
+  { workload: 'flight', key: 'rate', name: 'Requests, 1,000 in flight', unit: 'per second' },
+  { workload: 'broadcast', key: 'rate', name: 'Broadcast to 100 clients', unit: 'delivered per second' },
+  { workload: 'json-1k', key: 'bytes', name: 'Requests with 1 KB of JSON', unit: 'MB/s' },
+  { workload: 'bytes-1m', key: 'bytes', name: 'Requests with a Buffer of 1 MB', unit: 'MB/s' },
 ]
 const LEFT_OUT = ['ipcio-nopoll'] // the tables have it
 
@@ -45,11 +45,11 @@ function bars(results) {
   return picture(WIDTH, y + 14, description, content)
 }
 
-// Who lacks this kind of traffic has a row without a bar, as in the tables.
-function rowsOf({ traffic, key }, { traffic: tables, peers }) {
-  return Object.entries(tables[traffic]?.peers ?? {})
+// An implementation that does not support this workload has a row without a bar, as in the tables.
+function rowsOf({ workload, key }, { workloads: tables, implementations }) {
+  return Object.entries(tables[workload]?.implementations ?? {})
     .filter(([name]) => !LEFT_OUT.includes(name))
-    .map(([name, row]) => ({ ...peers[name], ...row.figures[key] }))
+    .map(([name, row]) => ({ ...implementations[name], ...row.figures[key] }))
 }
 
 function draw({ name, unit, note = 'higher is better', rows }, left, top, width) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Calls between the program that measures and the processes it started: lines of JSON on a socket
-// that is silent while something is measured.
+// Calls between the main program and the processes that it started: lines of JSON on a socket that is
+// silent during a measurement.
 class Control {
   constructor(socket, { answer, onHello = () => {}, onClose = () => {} }) {
     this.socket = socket

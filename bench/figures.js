@@ -1,6 +1,6 @@
 'use strict'
 
-// Three digits that matter, thousands set apart.
+// Three significant digits, with thousands separators.
 function number(value) {
   if (!Number.isFinite(value)) return ''
   const size = Math.abs(value)
@@ -10,7 +10,7 @@ function number(value) {
   return trim(value.toFixed(2))
 }
 
-// The same, as short as a picture needs it.
+// The same, short enough for a picture.
 function short(value) {
   const size = Math.abs(value)
   if (size >= 999_500) return `${trim((value / 1e6).toFixed(2))} M`

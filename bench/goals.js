@@ -2,8 +2,7 @@
 
 const { number } = require('./figures')
 
-// What the figures have to be. Each goal names the figures it needs; without them, in a run of less,
-// it is left out.
+// The goals for the figures. A goal is omitted if a run has not measured its figures.
 const GOALS = [
   best('roundtrip', 'p50', 6, 'one request at a time: p50 at most 1/6 of the best other'),
   best('roundtrip', 'p99', 1, 'one request at a time: p99 no worse than the best other'),
@@ -51,52 +50,53 @@ function check(results) {
   return GOALS.map(goal => goal(results)).filter(Boolean)
 }
 
-// So many times better than each of the others, of one kind or of any.
-function best(traffic, key, times, text, kind) {
-  return ({ traffic: tables, peers }) => {
-    const others = Object.keys(tables[traffic]?.peers ?? {}).filter(
-      name => peers[name].kind !== 'ours' && (!kind || peers[name].kind === kind),
+// `times` times better than each of the others, of one kind or of any.
+function best(workload, key, times, text, kind) {
+  return ({ workloads: tables, implementations }) => {
+    const others = Object.keys(tables[workload]?.implementations ?? {}).filter(
+      name => implementations[name].kind !== 'ours' && (!kind || implementations[name].kind === kind),
     )
-    const compared = others.map(name => better(tables[traffic], key, 'ipcio', name)).filter(Number.isFinite)
+    const compared = others.map(name => better(tables[workload], key, 'ipcio', name)).filter(Number.isFinite)
     if (compared.length === 0) return undefined
     return verdict(text, Math.min(...compared), times)
   }
 }
 
-// Says beside what was measured how much there could be if the messages were made and none of them sent.
+// Adds the bound to the measured ratio: what it would be if the messages were only made and not sent.
 function withBound(goal, kind) {
   return results => {
     const found = goal(results)
-    const others = Object.keys(results.traffic.send?.peers ?? {}).filter(
-      name => results.peers[name].kind === kind,
+    const others = Object.keys(results.workloads.send?.implementations ?? {}).filter(
+      name => results.implementations[name].kind === kind,
     )
-    const rates = others.map(name => median(results.traffic.send, 'rate', name)).filter(Number.isFinite)
+    const rates = others.map(name => median(results.workloads.send, 'rate', name)).filter(Number.isFinite)
     const most = results.limit?.unsent?.median / Math.max(...rates)
     if (!found || !Number.isFinite(most)) return found
     return { ...found, measured: `${found.measured} (${number(most)}× if none were sent)` }
   }
 }
 
-function floor(traffic, key, times, text, ours = 'ipcio') {
-  return ({ traffic: tables }) => verdict(text, better(tables[traffic], key, ours, 'floor'), times)
+function floor(workload, key, times, text, ours = 'ipcio') {
+  return ({ workloads: tables }) => verdict(text, better(tables[workload], key, ours, 'floor'), times)
 }
 
-function against(traffic, key, times, text) {
-  return ({ traffic: tables }) => verdict(text, better(tables[traffic], key, 'ipcio', 'ipcio-nopoll'), times)
+function against(workload, key, times, text) {
+  return ({ workloads: tables }) =>
+    verdict(text, better(tables[workload], key, 'ipcio', 'ipcio-nopoll'), times)
 }
 
 function bare(size, share, text) {
   return results => {
-    const figure = median(results.traffic[`bytes-${size}`], 'bytes', 'ipcio')
+    const figure = median(results.workloads[`bytes-${size}`], 'bytes', 'ipcio')
     const limit = results.limit?.stream?.[size]?.median
     if (!Number.isFinite(figure / limit)) return undefined
     return { text, met: figure / limit >= share, measured: `${number((figure / limit) * 100)} %` }
   }
 }
 
-// With fewer CPUs than processes it says what the scheduler does, not what the relay costs.
+// With fewer CPUs than processes, the figure shows the scheduler and not the cost of the relay.
 function relayed(times, text) {
-  return ({ traffic: tables, run }) => {
+  return ({ workloads: tables, run }) => {
     const figure = median(tables.relay, 'p50', 'ipcio') / median(tables.roundtrip, 'p50', 'ipcio')
     if (!Number.isFinite(figure)) return undefined
     if (run.places.free < 3) return { text, measured: `untested (${number(figure)}×): it takes three CPUs` }
@@ -104,18 +104,18 @@ function relayed(times, text) {
   }
 }
 
-function atMost(traffic, key, most, unit, text) {
-  return ({ traffic: tables }) => {
-    const figure = median(tables[traffic], key, 'ipcio')
+function atMost(workload, key, most, unit, text) {
+  return ({ workloads: tables }) => {
+    const figure = median(tables[workload], key, 'ipcio')
     return Number.isFinite(figure)
       ? { text, met: figure <= most, measured: `${number(figure)} ${unit}`.trim() }
       : undefined
   }
 }
 
-function atLeast(traffic, key, least, unit, text) {
-  return ({ traffic: tables }) => {
-    const figure = median(tables[traffic], key, 'ipcio')
+function atLeast(workload, key, least, unit, text) {
+  return ({ workloads: tables }) => {
+    const figure = median(tables[workload], key, 'ipcio')
     return Number.isFinite(figure)
       ? { text, met: figure >= least, measured: `${number(figure)} ${unit}`.trim() }
       : undefined
@@ -130,8 +130,8 @@ function verdict(text, measured, times) {
 // How many times better `ours` is than `other`: the median over the rounds of the ratio in each.
 function better(table, key, ours, other) {
   const column = table?.columns.find(one => one.key === key)
-  const mine = table?.peers[ours]?.samples
-  const theirs = table?.peers[other]?.samples
+  const mine = table?.implementations[ours]?.samples
+  const theirs = table?.implementations[other]?.samples
   if (!mine || !theirs) return NaN
   const ratios = mine
     .map((sample, round) =>
@@ -142,6 +142,7 @@ function better(table, key, ours, other) {
   return ratios[ratios.length >> 1] ?? NaN
 }
 
-const median = (table, key, peer) => table?.peers[peer]?.figures[key]?.median ?? NaN
+const median = (table, key, implementation) =>
+  table?.implementations[implementation]?.figures[key]?.median ?? NaN
 
 module.exports = { check }

@@ -4,7 +4,7 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 
-// What the figures were measured on.
+// The machine and the versions.
 function facts() {
   const cpus = os.cpus()
   return {
@@ -30,7 +30,7 @@ function allowed() {
   })
 }
 
-// Where server and client go. With a single CPU they share it, and the tables say so.
+// The CPUs of server and client. If there is only one CPU they share it, and the tables say so.
 function places() {
   const cpus = allowed()
   return {
@@ -41,7 +41,7 @@ function places() {
   }
 }
 
-// The same command, kept on one CPU where the system has a way to say so.
+// The same command, pinned to one CPU if the system supports this.
 function pinned(cpu, command) {
   return canPin() ? ['taskset', '-c', String(cpu), ...command] : command
 }

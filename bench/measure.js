@@ -1,6 +1,6 @@
 'use strict'
 
-const { Crew } = require('./crew')
+const { ProcessGroup } = require('./processes')
 const goals = require('./goals')
 const limit = require('./limit')
 const { canPin, facts, places } = require('./machine')
@@ -13,103 +13,107 @@ const LIMIT = 40_000 // ms for a sample
 const QUICK_LIMIT = 15_000
 const OURS = 'ipcio'
 
-// Measures everything that was chosen and prints each table when it is complete. `keep` gets what there is so
-// far, as a run that is cut off would lose an hour.
-async function measureAll({ traffic, peers }, { quick, rounds }, keep) {
+// Measures everything that was chosen, and prints each table when it is complete. `keep` saves the results so far,
+// so that an interrupted run does not lose an hour.
+async function measureAll({ workloads, implementations }, { quick, rounds }, keep) {
   const started = performance.now()
   const results = {
     machine: facts(),
     run: { quick, rounds: rounds ?? (quick ? 1 : ROUNDS), pinned: canPin(), places: places() },
-    peers: {},
-    traffic: {},
+    implementations: {},
+    workloads: {},
   }
-  const available = peers.filter(peer => usable(peer))
-  for (const { name, label, kind, inOrder } of peers) results.peers[name] = { label, kind, inOrder }
+  const available = implementations.filter(implementation => usable(implementation))
+  for (const { name, label, kind, inOrder } of implementations)
+    results.implementations[name] = { label, kind, inOrder }
   process.stdout.write(report.heading(results))
   results.limit = limit.measure(results.run.places, results.run)
   process.stdout.write(report.limits(results))
 
-  const progress = new Progress(traffic.length)
+  const progress = new Progress(workloads.length)
   const shared = {}
-  for (const one of traffic) {
-    if (quick && one.slow) continue
+  for (const workload of workloads) {
+    if (quick && workload.slow) continue
     const how = { places: results.run.places, quick, shared }
     const samples = await repeat(
-      one,
+      workload,
       available,
       how,
-      rounds ?? (quick ? 1 : (one.rounds ?? ROUNDS)),
+      rounds ?? (quick ? 1 : (workload.rounds ?? ROUNDS)),
       progress,
     )
-    const table = tabulate(one, samples)
-    results.traffic[one.name] = table
+    const table = tabulate(workload, samples)
+    results.workloads[workload.name] = table
     process.stdout.write(report.table(table, results))
     keep(results)
   }
   progress.end()
   results.run.seconds = Math.round((performance.now() - started) / 1000)
-  results.goals = quick ? [] : goals.check(results) // a quick run's figures prove nothing
+  results.goals = quick ? [] : goals.check(results) // the figures of a quick run are not reliable
   process.stdout.write(report.ending(results))
   return results
 }
 
-// In every round each peer once, so that what is compared was measured within moments; each round
-// starts with another, so that none always follows the same.
-async function repeat(one, available, how, rounds, progress) {
-  const rows = available.filter(peer => takesPart(peer, one, how))
-  const peers = rows.filter(peer => peer.features.includes(one.feature))
-  const samples = new Map(rows.map(peer => [peer.name, []]))
-  const missing = one.available?.()
-  progress.begin(one, missing ? 0 : rounds * peers.length)
-  if (missing) return new Map(peers.map(peer => [peer.name, [{ error: missing }]]))
+// Every round measures each implementation once, so that compared figures were measured at nearly the same time. Each
+// round starts with another workload, so that none always follows the same.
+async function repeat(workload, available, how, rounds, progress) {
+  const rows = available.filter(implementation => takesPart(implementation, workload, how))
+  const implementations = rows.filter(implementation => implementation.features.includes(workload.feature))
+  const samples = new Map(rows.map(implementation => [implementation.name, []]))
+  const missing = workload.available?.()
+  progress.begin(workload, missing ? 0 : rounds * implementations.length)
+  if (missing)
+    return new Map(implementations.map(implementation => [implementation.name, [{ error: missing }]]))
   for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < peers.length; i++) {
-      const peer = peers[(i + round) % peers.length]
-      const taken = samples.get(peer.name)
-      progress.step(peer, round, rounds)
-      taken.push(isHopeless(taken) ? { error: 'not tried again' } : await sample(one, peer, how))
+    for (let i = 0; i < implementations.length; i++) {
+      const implementation = implementations[(i + round) % implementations.length]
+      const taken = samples.get(implementation.name)
+      progress.step(implementation, round, rounds)
+      taken.push(
+        isHopeless(taken) ? { error: 'not tried again' } : await sample(workload, implementation, how),
+      )
     }
   }
   return samples
 }
 
-// What failed twice, or took too long once, is not tried for the rest of the rounds.
+// An implementation that failed twice, or took too long once, is not measured in the remaining rounds.
 const isHopeless = taken => taken.some(({ late }) => late) || taken.filter(({ error }) => error).length > 1
 
-// A quick run measures everybody for what the picture shows, the rest for ours and the floor only.
-function takesPart(peer, one, { quick }) {
-  if (one.peers && !one.peers.includes(peer.name)) return false
-  return !quick || one.essential || peer.kind === 'floor' || peer.name === OURS
+// A quick run measures all implementations for the workloads of the picture, and only ours and the floor for the others.
+function takesPart(implementation, workload, { quick }) {
+  if (workload.implementations && !workload.implementations.includes(implementation.name)) return false
+  return !quick || workload.essential || implementation.kind === 'floor' || implementation.name === OURS
 }
 
-async function sample(one, peer, how) {
-  const crew = await Crew.open(peer)
-  const patience = how.quick ? QUICK_LIMIT : (one.limit ?? LIMIT)
+async function sample(workload, implementation, how) {
+  const group = await ProcessGroup.open(implementation)
+  const patience = how.quick ? QUICK_LIMIT : (workload.limit ?? LIMIT)
   let timer
   try {
     const late = new Promise(resolve => {
       timer = setTimeout(resolve, patience, { error: `not done in ${patience / 1000} s`, late: true })
     })
-    const measured = Promise.resolve(one.measure(crew, how))
-    measured.catch(() => {}) // of one that was late and then stopped
-    return await Promise.race([measured, late, crew.failure])
+    const measured = Promise.resolve(workload.measure(group, how))
+    measured.catch(() => {}) // it is stopped if it is late, and then fails
+    return await Promise.race([measured, late, group.failure])
   } catch (error) {
     return { error: error.message }
   } finally {
     clearTimeout(timer)
-    await crew.stop()
+    await group.stop()
   }
 }
 
 function tabulate({ name, title, columns, axis, unit }, samples) {
   const [main] = columns
-  const table = { name, title, columns, axis, unit, peers: {} }
+  const table = { name, title, columns, axis, unit, implementations: {} }
   const ours = samples.get(OURS)
-  for (const [peer, taken] of samples) {
+  for (const [implementation, taken] of samples) {
     const good = taken.filter(one => !one.error)
     const row = { figures: {}, samples: taken }
-    table.peers[peer] = row
-    if (taken.length === 0) continue // it has no such thing
+    table.implementations[implementation] = row
+    if (taken.length === 0) continue // the implementation does not support this workload
     if (good.length === 0) {
       row.missing = taken[0].error
       continue
@@ -121,7 +125,7 @@ function tabulate({ name, title, columns, axis, unit }, samples) {
     const ratios = taken
       .map((theirs, round) => ratio(main, ours?.[round]?.[main.key], theirs[main.key]))
       .filter(Number.isFinite)
-    if (peer !== OURS && ratios.length > 0) row.ratio = summary(ratios)
+    if (implementation !== OURS && ratios.length > 0) row.ratio = summary(ratios)
     const points = good.filter(one => one.points)
     if (points.length > 0) {
       row.points = points[0].points.map(([x], i) => [x, median(points.map(one => one.points[i][1]))])
@@ -130,12 +134,12 @@ function tabulate({ name, title, columns, axis, unit }, samples) {
   return table
 }
 
-// How many times better ours is, within one round.
+// How many times better ipcio is, within one round.
 const ratio = ({ better }, ours, theirs) => (better === 'less' ? theirs / ours : ours / theirs)
 
-function usable(peer) {
-  const why = peer.available()
-  if (why) process.stdout.write(`${peer.label} is left out: ${why}\n`)
+function usable(implementation) {
+  const why = implementation.available()
+  if (why) process.stdout.write(`${implementation.label} is left out: ${why}\n`)
   return !why
 }
 

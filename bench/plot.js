@@ -4,7 +4,7 @@ const { caption } = require('./chart')
 const { short } = require('./figures')
 const { line, picture, round, text } = require('./svg')
 
-// Costs over what could make them grow, both axes logarithmic: flat is as it should be.
+// Costs by load, with logarithmic axes: the lines should be flat.
 const COLORS = { ipcio: '#2f81f7', 'ipcio-thread': '#d4730b', floor: '#8c959f' }
 
 const WIDTH = 880
@@ -15,17 +15,17 @@ const AXIS = 44
 const MARGIN = 16
 
 function plots(results) {
-  const tables = Object.values(results.traffic).filter(table =>
-    Object.values(table.peers).some(row => row.points?.length > 1),
+  const tables = Object.values(results.workloads).filter(table =>
+    Object.values(table.implementations).some(row => row.points?.length > 1),
   )
   if (tables.length === 0) return ''
   const width = (WIDTH - GAP * (tables.length - 1)) / tables.length
-  const peers = [...new Set(tables.flatMap(table => Object.keys(table.peers)))]
+  const implementations = [...new Set(tables.flatMap(table => Object.keys(table.implementations)))]
   const content = [text(0, 18, 'Costs under growing load', 'title')]
   let x = 0
-  for (const peer of peers) {
-    const { label } = results.peers[peer]
-    content.push(`  <rect x="${x}" y="32" width="14" height="4" rx="2" fill="${COLORS[peer]}"/>`)
+  for (const implementation of implementations) {
+    const { label } = results.implementations[implementation]
+    content.push(`  <rect x="${x}" y="32" width="14" height="4" rx="2" fill="${COLORS[implementation]}"/>`)
     content.push(text(x + 20, 38, label))
     x += 20 + label.length * 7 + 16
   }
@@ -38,8 +38,8 @@ function plots(results) {
   return picture(WIDTH, bottom + 12, description, content)
 }
 
-function draw({ peers, axis, unit }, left, width) {
-  const rows = Object.entries(peers).filter(([, row]) => row.points)
+function draw({ implementations, axis, unit }, left, width) {
+  const rows = Object.entries(implementations).filter(([, row]) => row.points)
   const points = rows.flatMap(([, row]) => row.points)
   const across = logarithmic(
     points.map(([x]) => x),
@@ -72,7 +72,7 @@ function draw({ peers, axis, unit }, left, width) {
   ]
 }
 
-// Maps whole powers of ten around the values to a stretch of the picture.
+// Maps the powers of ten around the values to a part of the picture.
 function logarithmic(values, from, to) {
   const low = Math.floor(Math.log10(Math.min(...values)))
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))))

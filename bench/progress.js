@@ -1,7 +1,7 @@
 'use strict'
 
-// One line that says what is being measured, and how far this is. Where output is no terminal, a
-// line for each kind of traffic.
+// One line that says what is being measured, and the progress. If the output is no terminal, one
+// line for each workload.
 class Progress {
   constructor(total) {
     this.total = total

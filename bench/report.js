@@ -33,10 +33,10 @@ function limits({ limit: { spin, block, stream, unsent } }) {
   ].join('\n')
 }
 
-// Medians of all columns; of the first also the lowest and highest round, and how many times better
-// ours is, round by round.
-function table({ title, columns, peers }, results) {
-  const rows = Object.entries(peers)
+// The medians of all columns; for the first one also the lowest and highest round, and how many times better
+// ipcio is, round by round.
+function table({ title, columns, implementations }, results) {
+  const rows = Object.entries(implementations)
   const figures = ({ key }) => rows.map(([, row]) => row.figures[key]).filter(Boolean)
   const shown = columns.filter(column => !column.sparse || figures(column).some(({ high }) => high > 0))
   const [main] = shown
@@ -46,7 +46,7 @@ function table({ title, columns, peers }, results) {
   if (repeated) head.splice(2, 0, 'low … high')
   if (compared) head.push('ipcio is better by')
   const lines = rows.map(([name, row]) => {
-    const { label, inOrder } = results.peers[name]
+    const { label, inOrder } = results.implementations[name]
     const own = inOrder ? `${label} °` : label
     if (row.missing) return [own, `— ${row.missing.split('\n')[0]}`]
     const line = [own, ...shown.map(({ key }) => number(row.figures[key]?.median))]
@@ -87,7 +87,7 @@ function ratio(figure) {
 
 function align(rows) {
   const [head] = rows
-  const whole = rows.filter(row => row.length === head.length) // others are a sentence
+  const whole = rows.filter(row => row.length === head.length) // the other rows are a sentence
   const widths = head.map((_, i) => Math.max(...whole.map(row => row[i].length)))
   widths[0] = Math.max(...rows.map(row => row[0].length))
   const line = row => {

@@ -8,18 +8,18 @@ const { parseArgs } = require('node:util')
 
 const { installDependencies } = require('../scripts/dependencies.js')
 
-const HELP = `node bench/run.js [--quick] [--only traffic,…] [--peers peer,…] [--before folder] [--rounds n] [--list]
-                  [--redraw]
-  --quick    short samples, one round: whether all works, not how fast it is
-  --only     only these kinds of traffic
-  --peers    only these peers
-  --before   another checkout of ipcio, built, to compare with: the peers before and before-again
-  --rounds   how often each peer is measured (5)
-  --list     the names of traffic and peers
-  --redraw   no measuring: the tables and pictures from bench/results.json
+const HELP = `node bench/run.js [--quick] [--only workload,…] [--implementations name,…] [--before folder]
+                  [--rounds n] [--list] [--redraw]
+  --quick            short samples, one round: shows that everything works, not how fast it is
+  --only             measures only these workloads
+  --implementations  measures only these implementations
+  --before           compares with another checkout of ipcio, which must be built: before and before-again
+  --rounds           how often each implementation is measured (5)
+  --list             prints the names of workloads and implementations
+  --redraw           measures nothing, and draws the tables and pictures from bench/results.json
 
-A complete run writes bench/results.json, docs/benchmarks.svg and docs/flat-cost.svg, any other the
-same files into bench/last/.
+A complete run writes bench/results.json, docs/benchmarks.svg and docs/flat-cost.svg. Any other run writes
+the same files into bench/last/.
 `
 
 const HERE = __dirname
@@ -36,16 +36,16 @@ async function main() {
   if (options.help) return void process.stdout.write(HELP)
   if (options.redraw) return redraw()
   installDependencies(HERE)
-  // The processes that are measured read it too.
+  // The measured processes read it too.
   if (options.before) process.env.IPCIO_BEFORE = path.resolve(options.before)
-  const { peers, byName } = require('./peers')
-  const { traffic } = require('./traffic')
-  if (options.list) return list(traffic, peers)
+  const { implementations, byName } = require('./implementations')
+  const { workloads } = require('./workloads')
+  if (options.list) return list(workloads, implementations)
   const chosen = {
-    traffic: options.only ? options.only.map(name => find(traffic, name)) : traffic,
-    peers: options.peers ? options.peers.map(byName) : peers,
+    workloads: options.only ? options.only.map(name => find(workloads, name)) : workloads,
+    implementations: options.implementations ? options.implementations.map(byName) : implementations,
   }
-  const complete = !options.quick && !options.only && !options.peers && !options.before
+  const complete = !options.quick && !options.only && !options.implementations && !options.before
   const { measureAll } = require('./measure')
   const results = await measureAll(chosen, options, keep)
   write(results, complete ? path.join(HERE, '..', 'docs') : LAST, complete ? HERE : LAST)
@@ -56,7 +56,7 @@ function parse() {
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
-      peers: { type: 'string' },
+      implementations: { type: 'string' },
       before: { type: 'string' },
       rounds: { type: 'string' },
       list: { type: 'boolean', default: false },
@@ -68,28 +68,28 @@ function parse() {
   return {
     ...values,
     only: names(values.only),
-    peers: names(values.peers),
+    implementations: names(values.implementations),
     rounds: values.rounds ? Number(values.rounds) : undefined,
   }
 }
 
-function find(traffic, name) {
-  const found = traffic.find(one => one.name === name)
+function find(workloads, name) {
+  const found = workloads.find(one => one.name === name)
   if (!found)
-    throw new RangeError(`no traffic "${name}": there is ${traffic.map(one => one.name).join(', ')}`)
+    throw new RangeError(`no workload "${name}": there are ${workloads.map(one => one.name).join(', ')}`)
   return found
 }
 
-function list(traffic, peers) {
-  for (const { name, title } of traffic) process.stdout.write(`${name.padEnd(18)} ${title}\n`)
+function list(workloads, implementations) {
+  for (const { name, title } of workloads) process.stdout.write(`${name.padEnd(18)} ${title}\n`)
   process.stdout.write('\n')
-  for (const { name, label } of peers) process.stdout.write(`${name.padEnd(18)} ${label}\n`)
+  for (const { name, label } of implementations) process.stdout.write(`${name.padEnd(18)} ${label}\n`)
 }
 
 function redraw() {
   const results = JSON.parse(fs.readFileSync(path.join(HERE, 'results.json'), 'utf8'))
   const report = require('./report')
-  for (const table of Object.values(results.traffic)) process.stdout.write(report.table(table, results))
+  for (const table of Object.values(results.workloads)) process.stdout.write(report.table(table, results))
   process.stdout.write(report.ending(results))
   write(results, path.join(HERE, '..', 'docs'))
 }

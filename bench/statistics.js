@@ -10,7 +10,7 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-// Of the latencies of one sample.
+// Summarizes the latencies of one sample.
 function latencies(values) {
   const sorted = ascending(values)
   return {
@@ -22,7 +22,7 @@ function latencies(values) {
   }
 }
 
-// Of one figure over the rounds.
+// Summarizes one figure over all rounds.
 function summary(values) {
   const sorted = ascending(values)
   return {

@@ -1,6 +1,6 @@
 'use strict'
 
-// The little of SVG that the pictures need. The colours hold on white and on black; where the reader's
+// The parts of SVG that the pictures need. The colours are readable on white and on black. If the reader's
 // theme is known, the text has more contrast.
 const STYLE = `
     text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #6e7681 }

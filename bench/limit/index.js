@@ -12,7 +12,7 @@ const PROGRAM = path.join(__dirname, 'limit')
 const UNSENT = path.join(__dirname, 'unsent.js')
 const MB = 1024 * 1024
 
-// What the machine allows: a bare socket, and a program that sends nothing of what it makes.
+// The limits of the machine: a bare socket, and a program that makes messages and does not send them.
 function measure(places, how) {
   return { ...socket(places, how), unsent: unsent(places, how) }
 }
@@ -23,7 +23,7 @@ function unsent({ client }, { quick, rounds }) {
   return summary(Array.from({ length: rounds }, () => run(command).rate))
 }
 
-// A program in C, built when it is first needed. Without a compiler, or elsewhere than on Linux, nothing.
+// A program in C, built when it is first needed. Returns nothing without a compiler or on another system than Linux.
 function socket({ server, client }, { quick, rounds }) {
   if (process.platform !== 'linux' || !build()) return undefined
   const trips = quick ? 20_000 : 200_000

@@ -2,12 +2,12 @@
 
 'use strict'
 
-// What one-way messages cost a program before anything is sent: the objects, their JSON, and a promise for each that is
-// awaited in the end, as traffic/send.js does it. No library that gives such promises can send faster.
+// The cost of one-way messages before anything is sent: the objects, their JSON, and a promise for each, awaited in
+// the end as in workloads/send.js. No library with such promises can be faster.
 //   node --expose-gc unsent.js MESSAGES      messages a second
 
 const { now, nextTurn } = require('../clock')
-const { small } = require('../traffic/message')
+const { small } = require('../workloads/message')
 
 const PER_TURN = 1000
 

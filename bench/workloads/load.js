@@ -1,7 +1,7 @@
 'use strict'
 
-const { Crew } = require('../crew')
-const { byName } = require('../peers')
+const { ProcessGroup } = require('../processes')
+const { byName } = require('../implementations')
 const { latencies } = require('../statistics')
 const { meet, metered } = require('./sides')
 const { small } = require('./message')
@@ -19,8 +19,8 @@ const load = {
   title: 'Latency under load: requests at half of the maximum rate of each, open loop',
   feature: 'flight',
   columns: COLUMNS,
-  async measure(crew, how) {
-    const sides = await meet(crew, how.places, { uses: 'flight' })
+  async measure(group, how) {
+    const sides = await meet(group, how.places, { uses: 'flight' })
     return openLoop(sides, (await maximum(sides, how)) / 2, how)
   },
 }
@@ -31,9 +31,9 @@ const sameLoad = {
   title: "Latency under load: everybody at half of the floor's maximum rate, open loop",
   feature: 'flight',
   columns: COLUMNS,
-  async measure(crew, how) {
-    how.shared.floorRate ??= await floorMaximum(crew, how)
-    const sides = await meet(crew, how.places, { uses: 'flight' })
+  async measure(group, how) {
+    how.shared.floorRate ??= await floorMaximum(group, how)
+    const sides = await meet(group, how.places, { uses: 'flight' })
     const own = await maximum(sides, how) // warms up as much as the other does
     if (own < how.shared.floorRate / 2) throw new Error(`carries only ${Math.round(own)} a second`)
     return openLoop(sides, how.shared.floorRate / 2, how)
@@ -46,11 +46,11 @@ async function maximum({ client }, { quick }) {
 }
 
 async function floorMaximum(parent, how) {
-  const crew = await Crew.open(byName('floor'), parent)
+  const group = await ProcessGroup.open(byName('floor'), parent)
   try {
-    return await maximum(await meet(crew, how.places, { uses: 'flight' }), how)
+    return await maximum(await meet(group, how.places, { uses: 'flight' }), how)
   } finally {
-    await crew.stop()
+    await group.stop()
   }
 }
 
@@ -58,8 +58,8 @@ const openLoop = (sides, rate, { quick }) =>
   metered(sides, () => sides.client.call('load.ask', { rate, time: quick ? 150 : 2000 }))
 
 const parts = {
-  // Each request has a moment at which it is due, and its time counts from there, however late this
-  // loop comes to send it: what waits behind a slow answer is not left out.
+  // Each request is due at a certain time, and its latency counts from then, even if the loop sends it
+  // later: so the wait behind a slow answer is included.
   ask({ client }, { rate, time }) {
     return new Promise((resolve, reject) => {
       const total = Math.round((rate * time) / 1000)
@@ -84,4 +84,4 @@ const parts = {
   },
 }
 
-module.exports = { traffic: [load, sameLoad], parts }
+module.exports = { workloads: [load, sameLoad], parts }

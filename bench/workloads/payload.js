@@ -17,7 +17,7 @@ const json = (name, label, size, options) => ({
   feature: 'json',
   columns: COLUMNS,
   ...options,
-  measure: (crew, how) => carry(crew, how, { uses: 'json', size }),
+  measure: (group, how) => carry(group, how, { uses: 'json', size }),
 })
 
 const bytes = (name, label, size, options) => ({
@@ -26,10 +26,10 @@ const bytes = (name, label, size, options) => ({
   feature: 'bytes',
   columns: COLUMNS,
   ...options,
-  measure: (crew, how) => carry(crew, how, { uses: 'bytes', size }),
+  measure: (group, how) => carry(group, how, { uses: 'bytes', size }),
 })
 
-const traffic = [
+const workloads = [
   json('1k', '1 KB', KB, { essential: true }),
   json('16k', '16 KB', 16 * KB, { slow: true }),
   json('1m', '1 MB', MB),
@@ -38,8 +38,8 @@ const traffic = [
   bytes('64m', '64 MB', 64 * MB),
 ]
 
-async function carry(crew, { places, quick }, { uses, size }) {
-  const sides = await meet(crew, places, { uses, answer: 'size' })
+async function carry(group, { places, quick }, { uses, size }) {
+  const sides = await meet(group, places, { uses, answer: 'size' })
   await sides.client.call('payload.prepare', { uses, size })
   const inFlight = Math.max(uses === 'bytes' ? 2 : 1, Math.min(64, (4 * MB) / size))
   const time = quick ? 150 : 900
@@ -70,4 +70,4 @@ const parts = {
   },
 }
 
-module.exports = { traffic, parts }
+module.exports = { workloads, parts }

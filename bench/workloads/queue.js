@@ -19,26 +19,26 @@ const queue = {
     { key: 'queueing', label: 'time to queue each', unit: 'µs', better: 'less' },
     { key: 'disordered', label: 'out of order', unit: '', better: 'less', sparse: true },
   ],
-  async measure(crew, { places, quick }) {
+  async measure(group, { places, quick }) {
     const count = quick ? 50_000 : MESSAGES
-    const { peer } = crew
-    const client = await crew.start('client', places.client)
-    await client.call('queue.connect', { path: crew.path })
+    const { implementation } = group
+    const client = await group.start('client', places.client)
+    await client.call('queue.connect', { path: group.path })
     const before = await client.call('sides.memory')
     const { text, time } = await client.call('queue.queue', { count })
     const after = await client.call('sides.memory')
-    const server = await crew.start('server', places.server)
+    const server = await group.start('server', places.server)
     await server.call('queue.count')
     const arrival = server.call('sides.received', { total: count })
     const settling = client.call('queue.settled')
-    await server.call('sides.serve', { path: crew.path, uses: 'queue', answer: 'echo' })
+    await server.call('sides.serve', { path: group.path, uses: 'queue', answer: 'echo' })
     const { at, first, disordered } = await arrival
     const { settled } = await settling
-    // The promises are kept in an array, which is the benchmark's: 8 bytes each.
+    // The benchmark itself keeps the promises in an array: 8 bytes each.
     const heap = (after.heapUsed - before.heapUsed) / count - 8
     const all = (after.rss - before.rss) / count - 8
-    // The text lies in the heap with what is written in JavaScript, outside with what is native.
-    const outside = all - heap - (peer.kind === 'ours' ? text : 0)
+    // Implementations in JavaScript keep the text in the heap, native ones outside of it.
+    const outside = all - heap - (implementation.kind === 'ours' ? text : 0)
     return {
       rate: (count / (Math.max(at, settled) - first)) * 1000,
       above: all - text,
@@ -52,9 +52,9 @@ const queue = {
 }
 
 const parts = {
-  // Not waited for: there is nobody to connect to yet.
+  // Does not wait, as there is no server yet.
   async connect(here, { path }) {
-    here.client = await here.peer.connect({ path, name: 'client', uses: 'queue', wait: false })
+    here.client = await here.implementation.connect({ path, name: 'client', uses: 'queue', wait: false })
     for (let i = 0; i < 100; i++) small(i)
   },
 
@@ -84,4 +84,4 @@ const parts = {
   },
 }
 
-module.exports = { traffic: [queue], parts }
+module.exports = { workloads: [queue], parts }

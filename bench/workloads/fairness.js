@@ -11,7 +11,7 @@ const fairness = {
   name: 'fairness',
   title: 'What a 1 ms timer, immediates and another socket of the loop see beside a ping-pong',
   feature: 'roundtrip',
-  peers: ['floor', 'ipcio-nopoll', 'ipcio', 'ipcio-thread'],
+  implementations: ['floor', 'ipcio-nopoll', 'ipcio', 'ipcio-thread'],
   columns: [
     { key: 'timer', label: 'timer late p99', unit: 'µs', better: 'less' },
     { key: 'timerAlone', label: 'without', unit: 'µs', better: 'less' },
@@ -22,11 +22,11 @@ const fairness = {
     { key: 'timerMax', label: 'timer max', unit: 'µs', better: 'less' },
     { key: 'roundTrips', label: 'round trips/s', unit: '/s', better: 'more' },
   ],
-  async measure(crew, { places, quick }) {
-    const { client } = await meet(crew, places, { uses: 'roundtrip' })
-    const path = `${crew.path}-other`
+  async measure(group, { places, quick }) {
+    const { client } = await meet(group, places, { uses: 'roundtrip' })
+    const path = `${group.path}-other`
     await client.call('fairness.listen', { path })
-    const beat = await crew.start('beat', places.third === places.client ? places.server : places.third)
+    const beat = await group.start('beat', places.third === places.client ? places.server : places.third)
     const time = quick ? 400 : 2000
     await client.call('roundtrip.pingPong', { warm: 1000, time: 50 })
     const beating = beat.call('fairness.beat', { path, time: 2 * time + 200 })
@@ -112,4 +112,4 @@ async function roundTripsOf(client, open) {
   return n
 }
 
-module.exports = { traffic: [fairness], parts }
+module.exports = { workloads: [fairness], parts }

@@ -14,15 +14,15 @@ const flight = {
     { key: 'rate', label: 'answers/s', unit: '/s', better: 'more' },
     { key: 'cpu', label: 'CPU each', unit: 'µs', better: 'less' },
   ],
-  async measure(crew, { places, quick }) {
-    const sides = await meet(crew, places, { uses: 'flight' })
+  async measure(group, { places, quick }) {
+    const sides = await meet(group, places, { uses: 'flight' })
     await sides.client.call('flight.requests', { time: quick ? 80 : 500 })
     return metered(sides, () => sides.client.call('flight.requests', { time: quick ? 150 : 1000 }))
   },
 }
 
 const parts = {
-  // Keeps so many requests under way until the time is up, then waits for the last answers.
+  // Keeps FLIGHT requests in flight until the time is over, then waits for the last answers.
   requests({ client }, { time, inFlight = FLIGHT }) {
     return new Promise((resolve, reject) => {
       const start = performance.now()
@@ -46,4 +46,4 @@ const parts = {
   },
 }
 
-module.exports = { traffic: [flight], parts, FLIGHT }
+module.exports = { workloads: [flight], parts, FLIGHT }

@@ -2,12 +2,12 @@
 
 const { InOrder } = require('./in-order')
 
-// Without these a socket refuses a second send while the first has to wait, and a publisher drops what
-// is more than 1,000 ahead. Nothing else here has such bounds.
+// Without these options, a socket refuses a second send while the first one waits, and a publisher drops
+// messages that are more than 1,000 ahead. The other implementations have no such limits.
 const UNBOUNDED = { sendHighWaterMark: 0, sendTimeout: 0 }
 
-// A pair of sockets for each kind of traffic, as its guide has it: request/reply for one question at
-// a time, dealer/router for many, push/pull one way, publish/subscribe for broadcasts.
+// A pair of sockets for each workload, as in its guide: request/reply for one request at a time,
+// dealer/router for many, push/pull for one-way messages, publish/subscribe for broadcasts.
 module.exports = {
   name: 'zeromq',
   label: 'zeromq',
@@ -92,6 +92,6 @@ async function each(socket, take) {
   }
 }
 
-// The bytes that are measured begin with 0, as no JSON text does: that tells them apart.
+// Measured bytes begin with 0, which no JSON text does, so the two can be told apart.
 const encode = data => (data instanceof Uint8Array ? data : JSON.stringify(data))
 const decode = frame => (frame[0] === 0 ? frame : JSON.parse(frame.toString()))

@@ -16,7 +16,7 @@ const roundtrip = {
   title: 'One request at a time, small message, each end on a CPU of its own',
   feature: 'roundtrip',
   columns: COLUMNS,
-  measure: (crew, { places, quick }) => pingPong(crew, places, quick),
+  measure: (group, { places, quick }) => pingPong(group, places, quick),
 }
 
 const oneCpu = {
@@ -24,7 +24,7 @@ const oneCpu = {
   title: 'One request at a time, both ends on one CPU',
   feature: 'roundtrip',
   columns: COLUMNS,
-  measure: (crew, { places, quick }) => pingPong(crew, { ...places, client: places.server }, quick),
+  measure: (group, { places, quick }) => pingPong(group, { ...places, client: places.server }, quick),
 }
 
 const relay = {
@@ -32,10 +32,10 @@ const relay = {
   title: 'One request at a time from client to client, through the server',
   feature: 'relay',
   columns: COLUMNS,
-  async measure(crew, { places, quick }) {
-    const sides = await meet(crew, places, { uses: 'relay' })
-    const other = await crew.start('other', places.third)
-    await other.call('sides.connect', { path: crew.path, name: 'other', uses: 'relay' })
+  async measure(group, { places, quick }) {
+    const sides = await meet(group, places, { uses: 'relay' })
+    const other = await group.start('other', places.third)
+    await other.call('sides.connect', { path: group.path, name: 'other', uses: 'relay' })
     return metered(sides, () => sides.client.call('roundtrip.pingPong', { ...length(quick), to: 'other' }))
   },
 }
@@ -57,11 +57,11 @@ const parts = {
   },
 }
 
-async function pingPong(crew, places, quick) {
-  const sides = await meet(crew, places, { uses: 'roundtrip' })
+async function pingPong(group, places, quick) {
+  const sides = await meet(group, places, { uses: 'roundtrip' })
   return metered(sides, () => sides.client.call('roundtrip.pingPong', length(quick)))
 }
 
 const length = quick => (quick ? { warm: 300, time: 120 } : { warm: 3000, time: 1000 })
 
-module.exports = { traffic: [roundtrip, oneCpu, relay], parts }
+module.exports = { workloads: [roundtrip, oneCpu, relay], parts }

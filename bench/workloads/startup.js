@@ -22,19 +22,19 @@ const startup = {
   name: 'startup',
   title: 'Loading the package, above an empty program',
   feature: 'roundtrip',
-  peers: Object.keys(PROGRAMS),
+  implementations: Object.keys(PROGRAMS),
   columns: [
     { key: 'time', label: 'time', unit: 'ms', better: 'less' },
     { key: 'binary', label: 'binary', unit: 'MB', better: 'less', sparse: true },
   ],
-  measure({ peer }, { places, quick }) {
+  measure({ implementation }, { places, quick }) {
     const runs = quick ? 3 : 9
     const differences = []
     for (let i = 0; i < runs; i++) {
       const empty = run('0', places.client)
-      differences.push(run(PROGRAMS[peer.name], places.client) - empty)
+      differences.push(run(PROGRAMS[implementation.name], places.client) - empty)
     }
-    return { time: median(differences), ...(peer.kind === 'ours' ? binary() : {}) }
+    return { time: median(differences), ...(implementation.kind === 'ours' ? binary() : {}) }
   },
 }
 
@@ -56,4 +56,4 @@ function binary() {
   return { binary: content.length / 1024 / 1024, stripped: !content.includes('\0.symtab\0') }
 }
 
-module.exports = { traffic: [startup] }
+module.exports = { workloads: [startup] }

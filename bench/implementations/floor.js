@@ -1,13 +1,13 @@
 'use strict'
 
-// What can be written by hand on node:net in an afternoon, written as well as that allows: a length
-// in front, JSON, requests answered by their number. What is sent during one tick leaves in one
-// write. One-way messages are acknowledged by their count, so that a promise means the same as ours.
+// The best that one can write on node:net in an afternoon: a length prefix, JSON, and numbered requests. All
+// messages of one tick are sent with one write. Acknowledgements of one-way messages are cumulative, so that a
+// promise means the same as in ipcio.
 
 const net = require('node:net')
 
 const KIND = { request: 1, answer: 2, oneWay: 3, acknowledge: 4, hello: 5, relay: 6, broadcast: 7 }
-const BYTES = 0x80 // set in the kind where the body is bytes, not JSON
+const BYTES = 0x80 // set in the kind if the body is bytes, not JSON
 const HEADER = 9 // length, kind, number
 const COPY_LIMIT = 65536 // larger bodies of bytes are written as they are
 

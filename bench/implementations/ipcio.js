@@ -4,7 +4,7 @@ const path = require('node:path')
 
 const ROOT = path.join(__dirname, '..', '..')
 
-// The rows of ours differ in options, and in the checkout that they are of.
+// ipcio, with some options, from some checkout.
 function ipcio(name, label, options, root = ROOT) {
   return {
     name,

@@ -1,15 +1,15 @@
 'use strict'
 
 const { nextTurn, now } = require('../clock')
-const { Crew } = require('../crew')
+const { ProcessGroup } = require('../processes')
 const { median } = require('../statistics')
 const { meet } = require('./sides')
 const { small } = require('./message')
 
-const PER_TURN = 1000
+const PER_TICK = 1000
 
-// The same cost over growing numbers of what might make it grow. The figure in the table is how many
-// times more the last point costs than the cheapest before it; the plot shows all of them.
+// A cost by growing load. The figure in the table is the cost of the last point divided by that of the cheapest
+// point before it. The plot shows all points.
 const flat = [
   curve({
     name: 'flat-queued',
@@ -17,10 +17,10 @@ const flat = [
     axis: 'messages sent at once',
     unit: 'µs a message',
     points: { full: [1, 10, 100, 1000, 10_000, 100_000, 1_000_000], quick: [1, 100, 10_000] },
-    peers: ['floor', 'ipcio', 'ipcio-thread'],
+    implementations: ['floor', 'ipcio', 'ipcio-thread'],
     async series(parent, points, { places }) {
-      return withCrew(parent, async crew => {
-        const { client } = await meet(crew, places, { uses: 'send' })
+      return withGroup(parent, async group => {
+        const { client } = await meet(group, places, { uses: 'send' })
         const costs = []
         await client.call('flat.queued', { count: 1000, times: 50 })
         for (const count of points) {
@@ -41,15 +41,15 @@ const flat = [
     axis: 'clients connected',
     unit: 'µs a round trip',
     points: { full: [1, 10, 100, 1000, 10_000], quick: [1, 10, 100] },
-    peers: ['floor', 'ipcio', 'ipcio-thread'],
+    implementations: ['floor', 'ipcio', 'ipcio-thread'],
     async series(parent, points, { places, quick }) {
-      return withCrew(parent, async crew => {
-        const { client } = await meet(crew, places, { uses: 'crowd' })
-        const others = await crew.start('crowd', places.client)
+      return withGroup(parent, async group => {
+        const { client } = await meet(group, places, { uses: 'crowd' })
+        const others = await group.start('crowd', places.client)
         const costs = []
         let connected = 1
         for (const count of points) {
-          await others.call('crowd.connect', { path: crew.path, from: connected, to: count })
+          await others.call('crowd.connect', { path: group.path, from: connected, to: count })
           connected = count
           costs.push(
             (
@@ -70,12 +70,12 @@ const flat = [
     axis: 'handlers',
     unit: 'µs a request, 100 in flight',
     points: { full: [1, 10, 100, 1000, 10_000], quick: [1, 10, 100] },
-    peers: ['ipcio', 'ipcio-thread'],
+    implementations: ['ipcio', 'ipcio-thread'],
     async series(parent, points, { places, quick }) {
       const costs = []
       for (const commands of points) {
-        const cost = await withCrew(parent, async crew => {
-          const { client } = await meet(crew, places, { uses: 'handlers', commands })
+        const cost = await withGroup(parent, async group => {
+          const { client } = await meet(group, places, { uses: 'handlers', commands })
           await client.call('flat.commands', { commands, total: quick ? 2000 : 20_000 })
           return client.call('flat.commands', { commands, total: quick ? 5000 : 100_000 })
         })
@@ -97,9 +97,9 @@ function curve({ series, points, unit, ...rest }) {
       { key: 'growth', label: 'last / cheapest before', unit: '×', better: 'less' },
       { key: 'last', label: 'last', unit: 'µs', better: 'less' },
     ],
-    async measure(crew, how) {
+    async measure(group, how) {
       const at = how.quick ? points.quick : points.full
-      const costs = await series(crew, at, how)
+      const costs = await series(group, at, how)
       const last = costs.at(-1)
       return {
         points: at.map((x, i) => [x, costs[i]]),
@@ -110,17 +110,17 @@ function curve({ series, points, unit, ...rest }) {
   }
 }
 
-async function withCrew(parent, use) {
-  const crew = await Crew.open(parent.peer, parent)
+async function withGroup(parent, use) {
+  const group = await ProcessGroup.open(parent.implementation, parent)
   try {
-    return await use(crew)
+    return await use(group)
   } finally {
-    await crew.stop()
+    await group.stop()
   }
 }
 
 const parts = {
-  // So many handed over, as fast as turns allow, until the last is acknowledged.
+  // Sends `count` messages as fast as possible, until the last one is acknowledged.
   async queued(here, { count, times }) {
     here.sent ??= 0
     const costs = []
@@ -128,7 +128,7 @@ const parts = {
       const start = now()
       let last
       for (let sent = 0; sent < count; ) {
-        for (const end = Math.min(sent + PER_TURN, count); sent < end; sent++)
+        for (const end = Math.min(sent + PER_TICK, count); sent < end; sent++)
           last = here.client.send(small(here.sent++))
         if (sent < count) await nextTurn()
       }
@@ -152,4 +152,4 @@ const parts = {
   },
 }
 
-module.exports = { traffic: flat, parts }
+module.exports = { workloads: flat, parts }

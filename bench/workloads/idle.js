@@ -22,17 +22,17 @@ const idle = {
     { key: 'clientCalls', label: 'client', unit: '', better: 'less' },
   ],
   available: () => (spawnSync('strace', ['-V']).status === 0 ? undefined : 'strace is not installed'),
-  async measure(crew, { places, quick }) {
-    // V8 collects garbage some seconds after a program fell idle, which is nobody's doing here.
-    crew.flags.push('--no-memory-reducer')
-    const { server, client } = await meet(crew, places, { uses: 'roundtrip' })
+  async measure(group, { places, quick }) {
+    // V8 collects garbage some seconds after a program became idle, which is not to be measured here.
+    group.flags.push('--no-memory-reducer')
+    const { server, client } = await meet(group, places, { uses: 'roundtrip' })
     await client.call('roundtrip.pingPong', { warm: 100, time: 20 })
     await Promise.all([server.call('sides.memory'), client.call('sides.memory')])
     await pause(quick ? CALM / 3 : CALM)
     const seconds = quick ? 1 : SECONDS
     const [serverCalls, clientCalls] = await Promise.all(
       [server, client].map(({ pid }) =>
-        systemCalls(pid, seconds, path.join(crew.directory, `strace-${pid}`)),
+        systemCalls(pid, seconds, path.join(group.directory, `strace-${pid}`)),
       ),
     )
     return {
@@ -64,4 +64,4 @@ async function systemCalls(pid, seconds, file) {
     .filter(call => call !== '<...') // the end of one that had begun
 }
 
-module.exports = { traffic: [idle] }
+module.exports = { workloads: [idle] }

@@ -1,26 +1,26 @@
 'use strict'
 
-// What is measured. A peer is
+// The implementations that are compared. Each has
 //   name, label   for the command line and the tables
 //   kind          'ours', 'floor' or 'library'
-//   features      the traffic it can carry by itself; any other cell of its row stays empty
-//   inOrder       it has messages only: an answer belongs to the oldest question
+//   features      the workloads that it supports; the other cells of its row stay empty
+//   inOrder       it has messages but no requests: an answer belongs to the oldest request
 //   available()   undefined, or why it can't be measured
 //   serve({ path, answer, receive, commands, uses })      -> { broadcast, close }
 //   connect({ path, name, answer, receive, uses })        -> { request, requestTo, send, close }
-// `answer` gets the data of a request and returns what goes back, `receive` gets the data of a
-// one-way message, `uses` names the traffic, for libraries with a kind of socket for each.
+// `answer` takes the data of a request and returns the answer, `receive` takes the data of a
+// one-way message, `uses` names the workload, for libraries with a kind of socket for each.
 
 const { ipcio } = require('./ipcio')
 const { netIpc } = require('./net-ipc')
 
-// Another checkout of ipcio, built, and the same once more: what these two differ by is noise.
+// Another checkout of ipcio, twice: the difference between these two is noise.
 const before = process.env.IPCIO_BEFORE
 const former = before
   ? [ipcio('before', 'ipcio before', {}, before), ipcio('before-again', 'ipcio before, again', {}, before)]
   : []
 
-const peers = [
+const implementations = [
   ipcio('ipcio', 'ipcio', {}),
   ...former,
   ipcio('ipcio-nopoll', 'ipcio, busyPoll: 0', { busyPoll: 0 }),
@@ -35,9 +35,12 @@ const peers = [
 ]
 
 const byName = name => {
-  const peer = peers.find(candidate => candidate.name === name)
-  if (!peer) throw new RangeError(`no peer "${name}": there are ${peers.map(one => one.name).join(', ')}`)
-  return peer
+  const implementation = implementations.find(candidate => candidate.name === name)
+  if (!implementation)
+    throw new RangeError(
+      `no implementation "${name}": there are ${implementations.map(one => one.name).join(', ')}`,
+    )
+  return implementation
 }
 
-module.exports = { peers, byName }
+module.exports = { implementations, byName }

@@ -14,25 +14,25 @@ const STOP_PATIENCE = 2000
 
 let opened = 0
 
-// The processes of one measurement of one peer, each on the CPU it is given, and the path of the
-// socket they meet at. One that another measurement opened ends with that at the latest.
-class Crew {
-  static async open(peer, parent) {
-    const crew = new Crew(peer)
-    parent?.crews.push(crew)
-    await new Promise(resolve => crew.listener.listen(crew.control, resolve))
-    return crew
+// The processes of one sample, each on its CPU, and the path of their socket. A group with a parent ends when the
+// parent ends, or earlier.
+class ProcessGroup {
+  static async open(implementation, parent) {
+    const group = new ProcessGroup(implementation)
+    parent?.subgroups.push(group)
+    await new Promise(resolve => group.listener.listen(group.control, resolve))
+    return group
   }
 
-  constructor(peer) {
-    this.peer = peer
+  constructor(implementation) {
+    this.implementation = implementation
     this.flags = ['--expose-gc']
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'))
     this.path = path.join(this.directory, `bench-${process.pid}-${++opened}`)
     this.control = path.join(this.directory, 'control')
     this.children = []
     this.controls = []
-    this.crews = []
+    this.subgroups = []
     this.arrivals = new Map()
     this.failure = new Promise((_, reject) => {
       this.fail = reject
@@ -46,7 +46,7 @@ class Crew {
     })
   }
 
-  // Starts a process and waits until it takes calls.
+  // Starts a process, and waits until it accepts calls.
   start(role, cpu) {
     const [command, ...args] = pinned(cpu, [process.execPath, ...this.flags, WORKER])
     const child = spawn(command, args, {
@@ -57,13 +57,13 @@ class Crew {
     return this.arrival(role, child)
   }
 
-  // What a process needs that another process of the crew starts.
+  // The environment for a process that another process of the group starts.
   environment(role) {
     return {
       ...process.env,
       BENCH_CONTROL: this.control,
       BENCH_ROLE: role,
-      BENCH_PEER: this.peer.name,
+      BENCH_IMPLEMENTATION: this.implementation.name,
     }
   }
 
@@ -71,7 +71,7 @@ class Crew {
     return new Promise((resolve, reject) => {
       this.arrivals.set(role, resolve)
       child?.once('error', reject)
-      child?.once('exit', () => reject(new Error(`the ${role} ended before it said a word`)))
+      child?.once('exit', () => reject(new Error(`the ${role} ended before it said hello`)))
     })
   }
 
@@ -84,7 +84,7 @@ class Crew {
   async stop() {
     if (this.stopped) return
     this.stopped = true
-    await Promise.all(this.crews.map(crew => crew.stop()))
+    await Promise.all(this.subgroups.map(group => group.stop()))
     for (const control of this.controls) control.call('exit').catch(() => {})
     const ended = [...this.children.map(exited), ...this.controls.map(closed)]
     const patience = setTimeout(() => this.kill(), STOP_PATIENCE)
@@ -95,7 +95,7 @@ class Crew {
     this.removeDomain()
   }
 
-  // A process that one of ours started (see the peer with `forks`) is known by what it said of itself.
+  // The id of a process that another process started (if the implementation `forks`) is known from its hello.
   kill() {
     for (const child of this.children) child.kill('SIGKILL')
     for (const { pid, socket } of this.controls) {
@@ -103,7 +103,7 @@ class Crew {
     }
   }
 
-  // Of a server of ours that had to be killed.
+  // Removes the files of a server of ipcio that was killed.
   removeDomain() {
     const name = `IPC.io.${path.basename(this.path)}`
     for (const file of fs.readdirSync('/tmp')) {
@@ -120,4 +120,4 @@ const exited = child =>
 const closed = ({ socket }) =>
   socket.destroyed ? undefined : new Promise(resolve => socket.once('close', resolve))
 
-module.exports = { Crew, WORKER }
+module.exports = { ProcessGroup, WORKER }

@@ -2,7 +2,7 @@
 
 const { InOrder } = require('./in-order')
 
-// Events in both directions, nothing else: no answers, no acknowledgement, no raw bytes among them.
+// It has events in both directions, but no answers, no acknowledgements and no raw bytes.
 module.exports = {
   name: 'node-ipc',
   label: 'node-ipc',

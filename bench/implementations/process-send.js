@@ -3,7 +3,7 @@
 const { InOrder } = require('./in-order')
 
 // The channel that child_process.fork makes: the server is the parent and starts the client.
-// Bytes need the other of its two serializations, which is used for them only.
+// It has two serializations, and bytes need the other one, which is used only for them.
 module.exports = {
   name: 'process.send',
   label: 'process.send',

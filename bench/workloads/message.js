@@ -1,9 +1,9 @@
 'use strict'
 
-// The small message: what programs say to each other most of the time.
+// The small message, as most messages between programs are.
 const small = n => ({ n, user: 'ada', text: 'hello, world', done: false })
 
-// JSON of about so many bytes: a list of small records.
+// JSON with about `size` bytes: a list of small records.
 function records(size) {
   const list = []
   let length = 2

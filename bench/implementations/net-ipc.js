@@ -1,6 +1,6 @@
 'use strict'
 
-// `messagepack` is a choice of the client's; the server follows it.
+// The client chooses `messagepack`, and the server follows.
 function netIpc(name, label, options) {
   return {
     name,

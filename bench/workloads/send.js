@@ -18,14 +18,14 @@ const send = {
     { key: 'unsettled', label: 'promises never settled', unit: '', better: 'less', sparse: true },
     { key: 'disordered', label: 'out of order', unit: '', better: 'less', sparse: true },
   ],
-  async measure(crew, { places, quick }) {
-    const sides = await meet(crew, places, { uses: 'send' })
+  async measure(group, { places, quick }) {
+    const sides = await meet(group, places, { uses: 'send' })
     const run = quick
       ? { least: 10_000, most: 60_000, time: 100 }
       : { least: 50_000, most: 1_000_000, time: 700 }
     let first = 0
     let sample = await batch(sides, first, run.least)
-    // Twice to warm up, the second time to tell how many make a run of the wanted length.
+    // Two runs to warm up. The second one also tells how many messages make a run of the wanted length.
     first += run.least
     sample = await batch(sides, first, run.least)
     first += run.least
@@ -74,4 +74,4 @@ async function settle(here, promises) {
   return now()
 }
 
-module.exports = { traffic: [send], parts }
+module.exports = { workloads: [send], parts }

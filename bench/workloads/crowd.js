@@ -16,14 +16,14 @@ const crowd = {
     { key: 'p50', label: 'p50 of one more', unit: 'µs', better: 'less' },
     { key: 'alone', label: 'p50 alone', unit: 'µs', better: 'less' },
   ],
-  async measure(crew, { places, quick }) {
+  async measure(group, { places, quick }) {
     const clients = quick ? 500 : CLIENTS
-    const { server, client } = await meet(crew, places, { uses: 'crowd' })
-    const others = await crew.start('crowd', places.client)
+    const { server, client } = await meet(group, places, { uses: 'crowd' })
+    const others = await group.start('crowd', places.client)
     const run = quick ? { warm: 500, time: 100 } : { warm: 3000, time: 1000 }
     const alone = await client.call('roundtrip.pingPong', run)
     const before = await server.call('sides.memory')
-    await others.call('crowd.connect', { path: crew.path, from: 0, to: clients })
+    await others.call('crowd.connect', { path: group.path, from: 0, to: clients })
     const after = await server.call('sides.memory')
     const among = await client.call('roundtrip.pingPong', run)
     return {
@@ -40,7 +40,7 @@ const parts = {
   async connect(here, { path, from, to }) {
     here.crowd ??= []
     const connect = i =>
-      here.peer.connect({
+      here.implementation.connect({
         path,
         name: `idle${i}`,
         uses: 'crowd',
@@ -54,4 +54,4 @@ const parts = {
   },
 }
 
-module.exports = { traffic: [crowd], parts, CLIENTS }
+module.exports = { workloads: [crowd], parts, CLIENTS }

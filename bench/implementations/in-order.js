@@ -1,7 +1,7 @@
 'use strict'
 
-// For libraries that have messages but no requests: the promises of questions under way, the oldest
-// of which gets the next answer. Cheaper than numbering them, so it flatters nobody but the library.
+// For libraries that have messages but no requests: the promises of outstanding requests, the oldest
+// of which gets the next answer. This is cheaper than numbers, which favours these libraries.
 class InOrder {
   constructor() {
     this.waiting = []

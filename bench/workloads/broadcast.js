@@ -17,13 +17,13 @@ const broadcast = {
     { key: 'cpu', label: 'CPU each', unit: 'µs', better: 'less' },
     { key: 'disordered', label: 'out of order', unit: '', better: 'less', sparse: true },
   ],
-  async measure(crew, { places, quick }) {
-    const server = await crew.start('server', places.server)
+  async measure(group, { places, quick }) {
+    const server = await group.start('server', places.server)
     const [client] = await Promise.all([
-      crew.start('client', places.client),
-      server.call('sides.serve', { path: crew.path, uses: 'broadcast', answer: 'echo' }),
+      group.start('client', places.client),
+      server.call('sides.serve', { path: group.path, uses: 'broadcast', answer: 'echo' }),
     ])
-    await client.call('broadcast.connect', { path: crew.path, clients: CLIENTS })
+    await client.call('broadcast.connect', { path: group.path, clients: CLIENTS })
     const sides = { server, client }
     await everybodyHears(sides)
     const trial = await batch(sides, quick ? 50 : 200)
@@ -33,7 +33,7 @@ const broadcast = {
   },
 }
 
-// Subscriptions may take a while to arrive: nothing is measured before each client heard something.
+// Subscriptions may take a while to arrive: the measurement starts when each client has received a message.
 async function everybodyHears({ server, client }) {
   for (let i = 0; i < 100; i++) {
     await server.call('broadcast.broadcast', { count: 1 })
@@ -59,7 +59,7 @@ const parts = {
         counter.count(data)
         here.total.add()
       }
-      await here.peer.connect({
+      await here.implementation.connect({
         path,
         name: `client${i}`,
         uses: 'broadcast',
@@ -113,4 +113,4 @@ class Total {
   }
 }
 
-module.exports = { traffic: [broadcast], parts }
+module.exports = { workloads: [broadcast], parts }

@@ -12,14 +12,14 @@ const paced = rate => ({
   feature: 'roundtrip',
   rounds: 9,
   slow: rate < 1000,
-  peers: ['ipcio-nopoll', 'ipcio'],
+  implementations: ['ipcio-nopoll', 'ipcio'],
   columns: [
     { key: 'busy', label: 'CPU time of both', unit: 'ms/s', better: 'less' },
     { key: 'p50', label: 'p50', unit: 'µs', better: 'less' },
     { key: 'p99', label: 'p99', unit: 'µs', better: 'less' },
   ],
-  async measure(crew, { places, quick }) {
-    const sides = await meet(crew, places, { uses: 'roundtrip' })
+  async measure(group, { places, quick }) {
+    const sides = await meet(group, places, { uses: 'roundtrip' })
     await sides.client.call('roundtrip.pingPong', { warm: 1000, time: 50 })
     await pause(100)
     const seconds = quick ? 1 : SECONDS
@@ -47,4 +47,4 @@ const parts = {
   },
 }
 
-module.exports = { traffic: [paced(100), paced(1000)], parts }
+module.exports = { workloads: [paced(100), paced(1000)], parts }

@@ -1,41 +1,41 @@
 'use strict'
 
-// What every kind of traffic needs of its two sides.
+// Server and client, as most workloads need them.
 
 const { fork } = require('node:child_process')
 
 const { now } = require('../clock')
 const { pinned } = require('../machine')
-const { WORKER } = require('../crew')
+const { WORKER } = require('../processes')
 
 const ANSWERS = {
   echo: data => data,
   size: data => (data instanceof Uint8Array ? data.length : (data.length ?? 0)),
 }
 
-// Starts the processes of a pair and connects them.
-async function meet(crew, places, { uses, answer = 'echo', commands, connect = {}, serve = {} }) {
-  const server = await crew.start('server', places.server)
-  const options = { path: crew.path, uses, answer, commands, ...serve }
+// Starts the processes of a server and a client, and connects them.
+async function meet(group, places, { uses, answer = 'echo', commands, connect = {}, serve = {} }) {
+  const server = await group.start('server', places.server)
+  const options = { path: group.path, uses, answer, commands, ...serve }
   let client
-  if (crew.peer.forks) {
-    client = crew.arrival('client')
+  if (group.implementation.forks) {
+    client = group.arrival('client')
     await server.call('sides.fork', {
       cpu: places.client,
-      flags: crew.flags,
-      environment: crew.environment('client'),
+      flags: group.flags,
+      environment: group.environment('client'),
       uses,
     })
     client = await client
     await server.call('sides.serve', options)
   } else {
-    ;[client] = await Promise.all([crew.start('client', places.client), server.call('sides.serve', options)])
+    ;[client] = await Promise.all([group.start('client', places.client), server.call('sides.serve', options)])
   }
-  await client.call('sides.connect', { path: crew.path, name: 'client', uses, ...connect })
+  await client.call('sides.connect', { path: group.path, name: 'client', uses, ...connect })
   return { server, client }
 }
 
-// Runs something and says what it cost both sides, in µs of CPU time for each message.
+// Calls `run`, and adds the cost for both sides, in µs of CPU time for each message.
 async function metered({ server, client }, run) {
   const before = await Promise.all([server.call('sides.cpu'), client.call('sides.cpu')])
   const result = await run()
@@ -54,7 +54,7 @@ async function metered({ server, client }, run) {
 const parts = {
   async serve(here, options) {
     here.counter ??= new Counter()
-    here.server = await here.peer.serve({
+    here.server = await here.implementation.serve({
       ...options,
       child: here.child,
       answer: ANSWERS[options.answer],
@@ -64,14 +64,14 @@ const parts = {
 
   async connect(here, options) {
     here.counter ??= new Counter()
-    here.client = await here.peer.connect({
+    here.client = await here.implementation.connect({
       ...options,
       answer: ANSWERS.echo,
       receive: data => here.counter.count(data),
     })
   },
 
-  // Only for the peer whose server is the client's parent.
+  // Only for the implementation whose server is the parent of the client.
   fork(here, { cpu, flags, environment, uses }) {
     const [execPath, ...execArgv] = pinned(cpu, [process.execPath, ...flags])
     const serialization = uses === 'bytes' ? 'advanced' : 'json'
@@ -99,7 +99,7 @@ const parts = {
   received: (here, { total }) => here.counter.reached(total),
 }
 
-// Counts what arrives, and knows when all of it was there and whether it came in order.
+// Counts messages, and knows when all have arrived and whether they were in order.
 class Counter {
   constructor() {
     this.total = 0
@@ -116,7 +116,7 @@ class Counter {
     if (this.total >= this.goal) this.finish()
   }
 
-  // To be asked before the messages are sent, as the time of the last one is that of the answer.
+  // Call this before the messages are sent: it resolves with the time of the last message.
   reached(goal) {
     return new Promise(resolve => {
       this.finish = () => {
