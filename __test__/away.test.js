@@ -7,16 +7,16 @@ const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
 const { RawPeer } = require('./support/raw-peer.js')
 
-/** A client that comes and is gone, without saying goodbye. */
+/** A client that connects and disappears without a goodbye. */
 async function vanished(server, domain, name) {
   const peer = new RawPeer(domain.path)
-  await within(peer.greet(name), `${name} to connect`)
+  await within(peer.handshake(name), `${name} to connect`)
   const gone = eventOf(server, 'disconnection')
   peer.socket.destroy()
   await gone
 }
 
-test('broadcasts for clients that are away are stored once, and whoever comes back gets them in order', async t => {
+test('broadcasts for clients that are away are stored once, and a client that comes back gets them in order', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   for (let n = 0; n < 200; n++) await vanished(server, domain, `client-${n}`)
@@ -41,7 +41,7 @@ test('broadcasts for clients that are away are stored once, and whoever comes ba
   )
 })
 
-test('above awayLimit a client that is away is given up, with an event', async t => {
+test('above awayLimit a client that is away is dropped, with an event', async t => {
   const domain = new Domain(t)
   const server = domain.server(null, { awayLimit: 100_000 })
   const alice = await domain.client('alice')

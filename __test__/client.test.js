@@ -31,7 +31,7 @@ test('a client without a name takes a UUIDv4 without dashes', () => {
   assert.equal(new Client({ name: 'alice' }).name, 'alice')
 })
 
-test('a client has a uuid of its own once it is connected', async t => {
+test('a client has a unique uuid once it is connected', async t => {
   const domain = new Domain(t)
   domain.server()
   const alice = domain.idleClient('alice')
@@ -77,7 +77,7 @@ test('connect() on a client that connects or is connected throws at once', async
   assert.equal(client.isConnected(), true)
 })
 
-test('a second client under a name is refused, and may connect once the name is free', async t => {
+test('a second client with the same name is refused, and may connect once the name is free', async t => {
   const domain = new Domain(t)
   const server = domain.server({ who: ({ uuid }) => uuid })
   const first = await domain.client('alice')
@@ -116,7 +116,7 @@ test('emit() reaches the client of that name and no other', async t => {
   assert.deepEqual(await carol.first(1), ['for all'])
 })
 
-test('emit() to a name that nobody has resolves and does nothing', async t => {
+test('emit() to a name that no client has resolves and does nothing', async t => {
   const domain = new Domain(t)
   domain.server({ echo: ({ data }) => data })
   const alice = await domain.client('alice')
@@ -144,7 +144,7 @@ test('broadcast() reaches every client except the one that sends it', async t =>
   }
   await clients.alice.broadcast('word', 'from alice')
   await clients.bob.broadcast('word', 'from bob')
-  // What comes to a sender afterwards shows that its own word did not.
+  // A later message shows that the sender did not receive its own.
   await clients.carol.emit('alice', 'word', 'the end')
   await clients.carol.emit('bob', 'word', 'the end')
   assert.deepEqual(await inboxes.alice.first(2), ['from bob', 'the end'])
@@ -152,7 +152,7 @@ test('broadcast() reaches every client except the one that sends it', async t =>
   assert.deepEqual(await inboxes.carol.first(2), ['from alice', 'from bob'])
 })
 
-test('a command without a handler costs nothing but itself', async t => {
+test('a command without a handler affects no other message', async t => {
   const domain = new Domain(t)
   const server = domain.server({ echo: ({ data }) => data })
   const inbox = new Inbox()
@@ -163,7 +163,7 @@ test('a command without a handler costs nothing but itself', async t => {
   assert.equal(await alice.deliver('echo', 1), 1)
 })
 
-test('commands that belong to the protocol are refused for sending', async t => {
+test('commands of the protocol cannot be sent', async t => {
   const domain = new Domain(t)
   domain.server()
   const alice = await domain.client('alice')
@@ -177,7 +177,7 @@ test('commands that belong to the protocol are refused for sending', async t => 
   }
 })
 
-test('a command that is no string, or longer than 65535 bytes, is refused', async t => {
+test('a command that is not a string, or longer than 65535 bytes, is refused', async t => {
   const domain = new Domain(t)
   domain.server({ ['é'.repeat(32767)]: ({ data }) => data })
   const alice = await domain.client('alice')
@@ -191,7 +191,7 @@ test('a command that is no string, or longer than 65535 bytes, is refused', asyn
   assert.equal(await alice.deliver('é'.repeat(32767), 'fits'), 'fits')
 })
 
-test('options of the wrong kind are refused', () => {
+test('options of the wrong type are refused', () => {
   for (const options of [
     { driver: 'rocket' },
     { encoding: 'klingon' },

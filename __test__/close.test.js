@@ -23,7 +23,7 @@ test('server.close() removes the socket, and start() may be called again', async
   }
 })
 
-test('close() on what was never started, and called again, resolves', async t => {
+test('close() resolves if never started, and if called again', async t => {
   assert.equal(await new Server().close(), undefined)
   assert.equal(await new Client().close(), undefined)
   const domain = new Domain(t)
@@ -35,7 +35,7 @@ test('close() on what was never started, and called again, resolves', async t =>
   await within(server.close(), 'the third')
 })
 
-test('server.close() sends first what was emitted and broadcast', async t => {
+test('server.close() first sends what was emitted and broadcast', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const inbox = new Inbox()
@@ -51,7 +51,7 @@ test('server.close() sends first what was emitted and broadcast', async t => {
   assert.equal(got.at(-1).length, 5_000_000)
 })
 
-test('server.close() waits for the answers that are under way', async t => {
+test('server.close() waits for outstanding answers', async t => {
   const domain = new Domain(t)
   const asked = new Inbox()
   const server = domain.server({
@@ -89,7 +89,7 @@ test('server.close() gives up on a handler that never ends', async t => {
   assert.equal(await within(delivery, 'the rejection'), 'ERR_IPC_CLOSED')
 })
 
-test('server.close() leaves the clients looking for the next server', async t => {
+test('after server.close() the clients look for the next server', async t => {
   const domain = new Domain(t)
   const server = domain.server({ echo: ({ data }) => data })
   const alice = await domain.client('alice')
@@ -119,7 +119,7 @@ test('server.close() may be called in a handler', async t => {
   assert.equal(server.isStarted(), false)
 })
 
-test('client.close() sends first what was sent before', async t => {
+test('client.close() first sends what is queued', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server({ word: inbox.takeData })
@@ -147,7 +147,7 @@ test('client.close() sends first what was sent before', async t => {
   )
 })
 
-test('client.close() rejects what it can send to nobody', async t => {
+test('client.close() rejects messages that cannot be sent to a server', async t => {
   const alice = new Domain(t).idleClient('alice')
   const connecting = alice.connect()
   const waiting = [
@@ -170,7 +170,7 @@ test('client.close() rejects what it can send to nobody', async t => {
   assert.deepEqual([alice.isStarted(), alice.isConnected()], [false, false])
 })
 
-test('client.close() rejects what was sent before connect() was called, too', async t => {
+test('client.close() also rejects messages sent before connect()', async t => {
   const alice = new Domain(t).idleClient('alice')
   const settled = Promise.allSettled([alice.send('word', 1), alice.deliver('word', 1)])
   await within(alice.close(), 'close()')
@@ -222,7 +222,7 @@ test('a name is free once the client that had it is closed', async t => {
   }
 })
 
-test('a connection under way is given up by close(), and connect() may follow', async t => {
+test('close() aborts a connect() in progress, and connect() may be called again', async t => {
   const domain = new Domain(t)
   domain.server()
   const alice = domain.idleClient('alice')
@@ -238,7 +238,7 @@ test('a connection under way is given up by close(), and connect() may follow', 
   assert.deepEqual((await alice.discover()).clients, ['alice'])
 })
 
-test('a client that closes is not opened again by a connect() that is refused', async t => {
+test('a refused connect() does not reopen a client that closes', async t => {
   const domain = new Domain(t)
   let end
   const slow = () =>

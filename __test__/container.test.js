@@ -25,7 +25,7 @@ test('on a server the container names the sender', async t => {
   assert.equal(container.server, server)
 })
 
-test('on a client the container names the client itself, and from whom it comes', async t => {
+test('on a client the container names the client itself and the sender', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const inbox = new Inbox()
@@ -163,7 +163,7 @@ test('socket.write() takes messages as 0.6.2 writes them', async t => {
 })
 
 for (const how of ['end', 'destroy']) {
-  test(`socket.${how}() parts from the client, which comes back`, async t => {
+  test(`socket.${how}() ends the connection, and the client reconnects`, async t => {
     const domain = new Domain(t)
     const inbox = new Inbox()
     const server = domain.server({ ask: inbox.take, echo: ({ data }) => data })
@@ -177,13 +177,13 @@ for (const how of ['end', 'destroy']) {
     const [, , gone] = await Promise.all(parted)
     assert.equal(gone.name, 'alice')
     await back
-    // It stands for the client, not for one of its connections.
+    // The socket is that of the client, not of one connection.
     assert.equal(socket.writable, true)
     assert.equal(await alice.deliver('echo', 'back'), 'back')
   })
 }
 
-test('socket.end() writes first what was given before', async t => {
+test('socket.end() first writes what was written before', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server({
@@ -200,7 +200,7 @@ test('socket.end() writes first what was given before', async t => {
   )
 })
 
-test('a client that leaves closes the socket on the server', async t => {
+test('a client that disconnects closes the socket on the server', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server({ ask: inbox.take })
@@ -215,7 +215,7 @@ test('a client that leaves closes the socket on the server', async t => {
   assert.ok(error instanceof Error)
 })
 
-test('a server that leaves closes the socket on the client', async t => {
+test('a server that closes closes the socket on the client', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   const server = domain.server()
@@ -228,7 +228,7 @@ test('a server that leaves closes the socket on the client', async t => {
   assert.equal(socket.writable, false)
 })
 
-test('socket.writeCommand() returns false when much waits, and drain tells when it has left', async t => {
+test('socket.writeCommand() returns false when much waits, and drain follows once it is sent', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server({ ask: inbox.take })

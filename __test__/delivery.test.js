@@ -10,7 +10,7 @@ const HANDLERS = {
   echo: ({ data }) => data,
   later: ({ data }) => new Promise(resolve => setImmediate(resolve, { late: data })),
   nothing() {},
-  // biome-ignore lint/suspicious/noThenProperty: a promise of somebody else's making.
+  // biome-ignore lint/suspicious/noThenProperty: a promise of another library.
   thenable: ({ data }) => ({ then: resolve => resolve(data) }),
   never: () => new Promise(() => {}),
 }
@@ -18,7 +18,7 @@ const HANDLERS = {
 /** A server, alice, and bob; `ask` delivers to the server or to bob. */
 async function open(t, handlers = HANDLERS) {
   const domain = new Domain(t)
-  // Some handlers never end: nobody should wait for them.
+  // Some handlers never end, so close() must not wait for them.
   const options = { closeTimeout: 100 }
   const server = domain.server(handlers, options)
   const alice = await domain.client('alice', handlers, options)
@@ -78,7 +78,7 @@ test('two clients deliver to each other at the same time, also from within handl
   )
 })
 
-test('answers find their deliveries in whatever order they come', async t => {
+test('answers reach their deliveries in any order', async t => {
   const waiting = []
   const { targets } = await open(t, {
     wait: ({ data }) => new Promise(resolve => waiting.push(() => resolve(data))),
@@ -113,7 +113,7 @@ test('20,000 deliveries at once to another client are all answered', async t => 
   assert.ok(answers.every((answer, index) => answer.late === index))
 })
 
-test('what a handler throws or rejects with crosses to the caller', async t => {
+test('the error that a handler throws or rejects with reaches the caller', async t => {
   const failures = {
     plain: () => new Error('no code'),
     coded: () => Object.assign(new RangeError('with code'), { code: 'ENOENT' }),
@@ -151,7 +151,7 @@ test('what a handler throws or rejects with crosses to the caller', async t => {
   }
 })
 
-test('what is thrown need be no Error', async t => {
+test('a handler may throw something that is not an Error', async t => {
   const { targets } = await open(t, {
     throw({ data }) {
       throw data
@@ -186,7 +186,7 @@ test('a delivery to a client that is not there rejects', async t => {
   })
 })
 
-test('a delivery to a client that has left rejects as one to nobody', async t => {
+test('a delivery to a client that has left rejects as for an unknown name', async t => {
   const { server, alice, bob } = await open(t)
   const gone = eventOf(server, 'disconnection')
   await bob.close()
@@ -196,7 +196,7 @@ test('a delivery to a client that has left rejects as one to nobody', async t =>
   })
 })
 
-test('a delivery of a command that nobody handles rejects', async t => {
+test('a delivery of a command without a handler rejects', async t => {
   const { targets } = await open(t)
   for (const [target, ask] of Object.entries(targets)) {
     await assert.rejects(within(ask('unheard of', 1), target), error => {
@@ -228,7 +228,7 @@ test('a delivery rejects when its target leaves before it has answered', async t
   await assert.rejects(within(delivery, 'the rejection'), { code: 'ERR_IPC_CLIENT_LEFT' })
 })
 
-test('a delivery rejects when its time is over, and a late answer does no harm', async t => {
+test('a delivery rejects when it times out, and a late answer is ignored', async t => {
   const waiting = []
   const { targets } = await open(t, {
     wait: ({ data }) => new Promise(resolve => waiting.push(() => resolve(data))),
@@ -247,7 +247,7 @@ test('a delivery rejects when its time is over, and a late answer does no harm',
   }
 })
 
-test('the time of a delivery runs while there is no server, too', async t => {
+test('the time limit of a delivery runs also without a server', async t => {
   const alice = new Domain(t).idleClient('alice')
   const connecting = alice.connect().catch(error => error)
   const delivery = alice.deliver(null, 'echo', 1, { timeout: 20 })
@@ -256,7 +256,7 @@ test('the time of a delivery runs while there is no server, too', async t => {
   assert.equal((await connecting).code, 'ERR_IPC_CLOSED')
 })
 
-test('a delivery whose time was over before the connection is not made', async t => {
+test('a delivery that timed out before the connection is not sent', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   const alice = domain.idleClient('alice')
@@ -286,7 +286,7 @@ test('a delivery rejects with the reason of its signal', async t => {
   }
 })
 
-test('a delivery whose signal was aborted before reaches nobody', async t => {
+test('a delivery whose signal is already aborted is not sent', async t => {
   const inbox = new Inbox()
   const { alice } = await open(t, { word: inbox.takeData })
   await assert.rejects(alice.deliver(null, 'word', 'aborted', { signal: AbortSignal.abort() }))

@@ -1,6 +1,6 @@
 'use strict'
 
-/** The documentation: its links lead somewhere, and its programs run and print what it says. */
+/** The documentation: its links lead to something that exists, and its programs run and print what it says. */
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -58,7 +58,7 @@ for (const page of pages.filter(page => programsOf(read(page)).length > 0)) {
   })
 }
 
-// An installed package has no map to follow.
+// An installed package does not contain CONTRIBUTING.md.
 if (isCheckout()) {
   test('the files that CONTRIBUTING.md names exist, and its map has all folders', () => {
     const text = read('CONTRIBUTING.md')
@@ -87,7 +87,7 @@ function programsOf(markdown) {
   })
 }
 
-/** What stands in the fences of a language. */
+/** The code blocks of a language. */
 function fencesOf(markdown, language) {
   return [...markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
     .filter(([, found]) => found === language)

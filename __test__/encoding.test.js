@@ -21,7 +21,7 @@ const KNOWN = [
 ]
 const TEXT = 'aé€💥 \ud800 }{ "\u2028"'
 
-test('text arrives intact whatever encoding is named', async t => {
+test('text arrives intact with any encoding', async t => {
   for (const encoding of [...KNOWN, ...KNOWN.map(name => name.toUpperCase())]) {
     assert.ok(Buffer.isEncoding(encoding), encoding)
     const domain = new Domain(t)

@@ -6,7 +6,7 @@ const { eventOf, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
 
-test('a server tells of clients that come and go', async t => {
+test('a server emits events for clients that connect and disconnect', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const told = new Inbox()
@@ -39,7 +39,7 @@ test('a client that connects is known before its first message is handled', asyn
   assert.deepEqual(order, ['connection', 'word'])
 })
 
-test('a client tells of its connection each time that it comes and goes', async t => {
+test('a client emits events each time that it connects and disconnects', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const told = new Inbox()
@@ -73,7 +73,7 @@ test('a listener may use the server and the client', async t => {
   assert.deepEqual(await echoed.first(1), ['from a listener'])
 })
 
-test('a client whose process is killed is gone', async t => {
+test('a client whose process is killed is disconnected', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const connected = eventOf(server, 'connection')
@@ -85,7 +85,7 @@ test('a client whose process is killed is gone', async t => {
   assert.deepEqual(await gone, { name, uuid })
 })
 
-test('what waits for a client that does not return in time is dropped, and told of', async t => {
+test('messages for a client that does not return in time are dropped, with an event', async t => {
   const domain = new Domain(t)
   const server = domain.server(null, { resumeTimeout: 50 })
   const connected = eventOf(server, 'connection')
@@ -104,7 +104,7 @@ test('what waits for a client that does not return in time is dropped, and told 
   assert.ok(loss.bytes >= loss.messages * text.length, `${loss.bytes} bytes`)
 })
 
-test('nothing is dropped of a client that leaves in peace', async t => {
+test('nothing is dropped if a client closes properly', async t => {
   const domain = new Domain(t)
   const server = domain.server(null, { resumeTimeout: 10 })
   const dropped = new Inbox()
@@ -116,7 +116,7 @@ test('nothing is dropped of a client that leaves in peace', async t => {
   const gone = eventOf(server, 'disconnection')
   await alice.close()
   await gone
-  // Later than the time that would have to pass.
+  // Later than the time after which messages are dropped.
   await within(new Promise(resolve => setTimeout(resolve, 100)), 'a while')
   assert.deepEqual(dropped.all, [])
 })

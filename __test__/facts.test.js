@@ -1,6 +1,6 @@
 'use strict'
 
-/** Facts that stand in more than one language or document: they are the same everywhere. */
+/** Facts that more than one language or document states must be the same everywhere. */
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -28,7 +28,7 @@ test('each code of an error is declared and documented, and no others are', () =
   const used = codesIn([...constants.codes, ...programs.map(read)].join('\n'))
   const declared = read('lib/types/errors.d.ts').match(/(?<=\| ')ERR_IPC_\w+(?=')/g)
   assert.deepEqual([...declared].sort(), used)
-  // The table at the beginning; another one tells of those that a client waits for.
+  // The first table. Another table lists the errors that a client waits for.
   const [table] = read('docs/errors.md').split('\n## ')
   const sections = table.match(/(?<=^\| `)ERR_IPC_\w+(?=`)/gm)
   assert.deepEqual([...sections].sort(), used)
@@ -37,7 +37,7 @@ test('each code of an error is declared and documented, and no others are', () =
   }
 })
 
-test('the defaults that the typings tell are those of Rust', () => {
+test('the defaults in the typings are those of Rust', () => {
   const told = new Map()
   const option = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n {2}(\w+)\?:/g
   for (const [, comment, name] of read('lib/types/options.d.ts').matchAll(option)) {
@@ -49,14 +49,14 @@ test('the defaults that the typings tell are those of Rust', () => {
   assert.equal(told.get('mode'), `0o${constants.mode.toString(8)}`)
 })
 
-test('the defaults that the documents tell are those of Rust', () => {
+test('the defaults in the documents are those of Rust', () => {
   const told = documents.flatMap(file => {
     const row = /^\| `(\w+)` \| ([\d,]+)( \w+)? \|/gm
     const inText = /`(\w+)`(?: \w+)? \(([\d,]+)( (?:MiB|s))?\)/g
     return [row, inText].flatMap(pattern => [...read(file).matchAll(pattern)].map(match => [file, ...match]))
   })
   const found = told.filter(([, , name]) => defaults.has(name))
-  assert.ok(found.length > 10, 'the documents tell some')
+  assert.ok(found.length > 10, 'the documents state some')
   for (const [file, text, name, number, unit] of found) {
     assert.equal(amountOf(number, unit), defaults.get(name), `${file}: ${text}`)
   }
@@ -98,7 +98,7 @@ test('the oldest Node.js is documented', () => {
   }
 })
 
-test('a fact that the binary does not state is not taken for undefined', () => {
+test('a constant that the binary lacks throws', () => {
   for (const facts of [constants, constants.events, constants.flags, constants.messages]) {
     assert.throws(() => facts.UNHEARD_OF, { code: 'ERR_IPC_WRONG_BINARY', message: /UNHEARD_OF/ })
   }

@@ -11,7 +11,7 @@ const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
 const { FLAG, KIND, RawPeer, frameOf, rawServer } = require('./support/raw-peer.js')
 
-/** Payloads that end early and go on with more, or are no JSON at all. */
+/** Payloads that end early and continue with more, or are not JSON. */
 const FORGED = [
   '1],[0,"forged"',
   '{}{}',
@@ -39,7 +39,7 @@ const FORGED = [
   Buffer.from('"\xed\xa0\x80"', 'latin1'),
 ]
 
-/** The same, large enough to be parsed by themselves. */
+/** The same, large enough to be parsed separately. */
 const LARGE_FORGED = FORGED.map(payload => Buffer.concat([Buffer.alloc(2_000, ' '), Buffer.from(payload)]))
 
 async function open(t) {
@@ -51,7 +51,7 @@ async function open(t) {
   const connect = async (name = 'mallory') => {
     const peer = new RawPeer(domain.path)
     domain.defer(() => peer.close())
-    const welcome = await peer.greet(name)
+    const welcome = await peer.handshake(name)
     assert.equal(welcome.command, 'handshake')
     return peer
   }
@@ -146,14 +146,14 @@ test('an answer whose payload ends early settles nothing with it', async t => {
     }
     peer.send(KIND.RESPONSE, { id: asked.id, payload })
     await peer.end()
-    // A broken connection may be resumed. Once another session has the name, nobody will answer.
+    // A broken connection may be resumed. Once another session has the name, there will be no answer.
     await connect(`mallory ${round}`)
     const [{ status, reason }] = await within(settled, 'the delivery')
     assert.deepEqual([status, reason?.code], ['rejected', 'ERR_IPC_CLIENT_LEFT'])
   }
 })
 
-test('a server whose large answers and messages are no JSON loses its clients, and settles their deliveries', async t => {
+test('a server whose large answers and messages are not JSON loses its clients, and their deliveries settle', async t => {
   const domain = new Domain(t)
   const words = new Inbox()
   const client = domain.idleClient('alice', { word: words.takeData })
@@ -187,7 +187,7 @@ test('a server whose large answers and messages are no JSON loses its clients, a
   assert.deepEqual(words.all, forged.fill('good'))
 })
 
-test('frames that are not as the protocol says cost the connection, and nothing else', async t => {
+test('frames that break the protocol end the connection, and do no other harm', async t => {
   const { witness, words, connect } = await open(t)
   const word = { command: 'word', payload: '1' }
   const broken = {
@@ -211,7 +211,7 @@ test('frames that are not as the protocol says cost the connection, and nothing 
   assert.deepEqual(words.all, [])
 })
 
-test('an answer to what was asked of somebody else settles nothing', async t => {
+test('an answer to a delivery to another client settles nothing', async t => {
   const { domain, connect } = await open(t)
   const asked = new Inbox()
   const finish = []
@@ -263,7 +263,7 @@ test('bytes are never read as JSON', async t => {
   assert.deepEqual([bytes.toString(), end], ['1],[0,"forged"', 'the end'])
 })
 
-test('what is nested deeper than 10,000 levels costs its sender the connection, and the others no time', async t => {
+test('JSON nested deeper than 10,000 levels ends the connection of its sender, and does not delay others', async t => {
   const { witness, words, connect } = await open(t)
   const nested = depth => '['.repeat(depth) + ']'.repeat(depth)
   const peer = await connect()

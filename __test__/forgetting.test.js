@@ -1,6 +1,6 @@
 'use strict'
 
-/** Whether what was sent arrives where nobody waits for it, and ends no process by a rejection. */
+/** Messages whose promises are not awaited arrive, and cause no unhandled rejection. */
 
 const assert = require('node:assert/strict')
 const test = require('node:test')

@@ -12,7 +12,7 @@ const RESTRICTED = ['handshake', 'discover', 'broadcast', 'emit', 'deliver', 'er
 for (const Class of [Server, Client]) {
   const kind = Class.name
 
-  test(`${kind}.addHandlers() refuses what is no collection of functions`, () => {
+  test(`${kind}.addHandlers() refuses a value that is not a collection of functions`, () => {
     const refusal = { code: 'ERR_IPC_INVALID_ARGUMENT' }
     for (const collection of [undefined, null, 7, 'text', true, () => {}]) {
       assert.throws(() => new Class().addHandlers(collection), refusal, String(collection))
@@ -39,7 +39,7 @@ for (const Class of [Server, Client]) {
     assert.throws(() => instance.addHandlers({ second() {} }), refusal)
   })
 
-  test(`${kind}.addHandlers() adds nothing of a collection that it refuses`, () => {
+  test(`${kind}.addHandlers() adds none of a collection that it refuses`, () => {
     const instance = new Class({}, { taken() {} })
     assert.throws(() => instance.addHandlers({ good() {}, taken() {} }))
     assert.throws(() => instance.addHandlers({ good() {}, emit() {} }))
@@ -93,7 +93,7 @@ test('a handler is called with one argument', async t => {
   assert.equal(await alice.deliver('alice', 'count', 1), 1)
 })
 
-test('a server whose handler throws goes on, and tells of it by an error event', async t => {
+test('a server whose handler throws continues, and emits an error event', async t => {
   const domain = new Domain(t)
   const failure = new Error('out of order')
   const inbox = new Inbox()
@@ -106,7 +106,7 @@ test('a server whose handler throws goes on, and tells of it by an error event',
   const errors = new Inbox()
   server.on('error', errors.take)
   const alice = await domain.client('alice')
-  // One batch: what stands beside the failing message is handled all the same.
+  // One batch: the messages next to the failing one are handled nevertheless.
   const sent = [
     alice.send('word', 1),
     alice.send('fail'),
@@ -120,7 +120,7 @@ test('a server whose handler throws goes on, and tells of it by an error event',
   assert.equal((await errors.first(1))[0], failure)
 })
 
-test('a handler whose promise rejects where nobody waits is told of by an error event', async t => {
+test('a handler whose promise rejects without a waiting sender causes an error event', async t => {
   const domain = new Domain(t)
   const failure = new Error('out of order')
   const server = domain.server({ fail: async () => Promise.reject(failure), echo: ({ data }) => data })
@@ -131,7 +131,7 @@ test('a handler whose promise rejects where nobody waits is told of by an error 
   assert.equal(await alice.deliver('echo', 1), 1)
 })
 
-test('a client whose handler throws or rejects goes on, and tells of it by an error event', async t => {
+test('a client whose handler throws or rejects continues, and emits an error event', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const failure = new Error('out of order')
@@ -158,14 +158,14 @@ for (const how of ['throw', 'reject']) {
     const alice = await domain.client('alice')
     const sent = [alice.send('word', 1), alice.send('fail'), alice.send('word', 2)]
     for (const promise of sent) promise.catch(() => {})
-    // The rest of the batch is dispatched all the same.
+    // The rest of the batch is handled nevertheless.
     assert.deepEqual([await child.report('word'), await child.report('word')], [1, 2])
     assert.equal(await child.report('uncaught'), 'out of order')
     assert.deepEqual(await child.end(), { code: 7, signal: null })
   })
 }
 
-test('what a delivery fails with goes to the caller and makes no error event', async t => {
+test('the error of a delivery goes to the caller and causes no error event', async t => {
   const domain = new Domain(t)
   const server = domain.server({
     fail() {

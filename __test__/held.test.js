@@ -1,6 +1,6 @@
 'use strict'
 
-/** What was acknowledged and not handed over yet outlives the server: its sender keeps it. */
+/** Messages that were acknowledged and not handed over yet survive the server: their senders keep them. */
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
@@ -8,7 +8,7 @@ const { until } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 const { KIND, RawPeer } = require('./support/raw-peer.js')
 
-/** A domain with a server, another one after each `replace()`, a client `bob` of its own process, and `alice`. */
+/** A domain with a server, another one after each `replace()`, a client `bob` in its own process, and `alice`. */
 async function open(t) {
   const domain = new Domain(t)
   let server
@@ -29,14 +29,14 @@ async function open(t) {
   return { domain, alice, bob, replace, words }
 }
 
-test('what was emitted to a client on its way outlives its server, and the next', async t => {
+test('messages to an absent client survive its server, and the next one', async t => {
   const { alice, bob, replace, words } = await open(t)
   await bob.kill('SIGSTOP')
   await replace()
   await Promise.all([1, 2, 3].map(number => alice.emit('bob', 'word', number)))
   await replace()
   await alice.emit('bob', 'word', 4)
-  // A delivery waits behind what waits already.
+  // A delivery waits behind the messages that already wait.
   const answer = alice.deliver('bob', 'echo', 'behind them')
   await alice.emit('bob', 'word', 5)
   await replace()
@@ -45,7 +45,7 @@ test('what was emitted to a client on its way outlives its server, and the next'
   assert.deepEqual(await words(5), [1, 2, 3, 4, 5])
 })
 
-test('10,000 messages to a client on its way outlive its server in their order', async t => {
+test('10,000 messages to an absent client survive its server, in order', async t => {
   const { alice, bob, replace, words } = await open(t)
   await bob.kill('SIGSTOP')
   await replace()
@@ -57,17 +57,17 @@ test('10,000 messages to a client on its way outlive its server in their order',
   assert.deepEqual(await words(numbers.length), numbers)
 })
 
-/** The server's words to a peer, without the messages of others. */
+/** What the server itself sends to a peer, without relayed messages. */
 const told = ({ frames }) => frames.all.map(({ kind, id }) => [kind, id])
 
 for (const version of [2, 3]) {
-  test(`the server tells a peer of protocol ${version} what it holds as far as it understands`, async t => {
+  test(`the server tells a peer of protocol ${version} what it holds if the peer understands it`, async t => {
     const domain = new Domain(t)
     const server = domain.server()
     const connect = async (name, hello) => {
       const peer = new RawPeer(domain.path)
       domain.defer(() => peer.close())
-      const { ipcio } = await peer.greet(name, hello)
+      const { ipcio } = await peer.handshake(name, hello)
       return { peer, ipcio }
     }
     const { peer: alice } = await connect('alice', { version })

@@ -1,6 +1,6 @@
 'use strict'
 
-/** What four clients sent, while their server was killed again and again. */
+/** Four clients send while their server is killed repeatedly. */
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -13,7 +13,7 @@ const { Domain } = require('./support/domain.js')
 const NAMES = ['alice', 'bob', 'carol', 'dave']
 const KILLS = 10
 
-/** Promises that may wait at once, so that there is always something under way. */
+/** The number of concurrent promises, so that something is always outstanding. */
 const WINDOW = 300
 
 /** Sends, delivers and emits as fast as its promises settle, and numbers what it sends. */
@@ -59,7 +59,7 @@ class Sender {
   }
 }
 
-/** Every number once, in order, but for repetitions that say that they are. */
+/** Every number once, in order, except for repetitions that are marked. */
 function check(what, entries, count) {
   const seen = new Set()
   let next = 0
@@ -102,7 +102,7 @@ test('a server killed ten times under four clients: nothing lost, nothing out of
   const senders = clients.map((client, index) => new Sender(client, neighbour(index)))
 
   for (let kill = 0; kill < KILLS; kill++) {
-    // Each client has got on since the last time, by another amount.
+    // Each client has made progress since the last time, by a different amount.
     const goals = senders.map(({ settled }) => settled + 500 + kill * 37)
     await until(
       () => senders.every(({ settled }, index) => settled >= goals[index]),

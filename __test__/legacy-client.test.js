@@ -12,7 +12,7 @@ const { NAME_TAKEN } = require('./support/legacy-peer.js')
 
 const LARGE = 'x}{"\\é'.repeat(60_000)
 
-test('an old client connects, and is told of like any other', async t => {
+test('an old client connects, with the same events as any other', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const connected = eventOf(server, 'connection')
@@ -24,7 +24,7 @@ test('an old client connects, and is told of like any other', async t => {
   assert.deepEqual(await gone, { name: 'alice', uuid: alice.uuid ?? (await connected).uuid })
 })
 
-test('its private socket is removed when it leaves, and accepts nobody else before', async t => {
+test('its private socket is removed when it leaves, and accepts no one else before', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const gone = eventOf(server, 'disconnection')
@@ -75,7 +75,7 @@ test('an old client gets what the server emits and broadcasts', async t => {
   assert.deepEqual(await inbox.first(3), [{ by: 'emit' }, LARGE, null])
 })
 
-test('an old client gets bytes as what a Buffer says of itself', async t => {
+test('an old client gets bytes as the JSON of a Buffer', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const inbox = new Inbox()
@@ -106,7 +106,7 @@ test('container.socket writes to an old client', async t => {
 })
 
 for (const how of ['end', 'destroy']) {
-  test(`container.socket.${how}() parts from an old client`, async t => {
+  test(`container.socket.${how}() ends the connection of an old client`, async t => {
     const domain = new Domain(t)
     const server = domain.server({ part: ({ socket }) => socket[how]() })
     const alice = await domain.legacyClient('alice')
@@ -135,7 +135,7 @@ test('an old client delivers to the server', async t => {
   assert.deepEqual(await within(Promise.all(answers), 'the answers'), [{ a: [1] }, { late: 5 }, null, LARGE])
 })
 
-test('where the old wire knows no failure, an old client gets null', async t => {
+test('an old client gets null for a failure, which protocol 1 does not have', async t => {
   const domain = new Domain(t)
   const server = domain.server({
     fail() {
@@ -152,7 +152,7 @@ test('where the old wire knows no failure, an old client gets null', async t => 
   assert.equal(await alice.deliver('echo', 'goes on'), 'goes on')
 })
 
-test('the id that emit() is given goes to an old client as that of a delivery', async t => {
+test('the id given to emit() reaches an old client as that of a delivery', async t => {
   const domain = new Domain(t)
   const server = domain.server({ echo: ({ data }) => data })
   const inbox = new Inbox()
@@ -249,7 +249,7 @@ test('a client of 0.6.2 that is connected stays for longer than handshakeTimeout
   assert.equal(left, 0)
 })
 
-test('a message of an old client that its frame makes longer arrives, as long as its data is within the limit', async t => {
+test('a message of an old client arrives if its data is within the limit, even if its frame is longer', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server({ word: inbox.takeData }, { maxMessageSize: 65_536 })

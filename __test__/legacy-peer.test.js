@@ -1,6 +1,6 @@
 'use strict'
 
-/** Shows that the peers which stand for 0.6.2 in the other tests speak as it does. */
+/** Shows that the peers that imitate 0.6.2 in the other tests write what 0.6.2 writes. */
 
 const assert = require('node:assert/strict')
 const test = require('node:test')

@@ -24,7 +24,7 @@ function connectRaw(domain) {
   return raw
 }
 
-test('a connection that does not say who it is ends after handshakeTimeout', async t => {
+test('a connection without a handshake ends after handshakeTimeout', async t => {
   const domain = new Domain(t)
   domain.server({ echo: ({ data }) => data }, { handshakeTimeout: 50 })
   const silent = connectRaw(domain)
@@ -65,7 +65,7 @@ test('a client above maxClients is served once another has left', async t => {
   assert.equal(await carol.deliver('echo', 'served'), 'served')
 })
 
-test('what is no handshake ends the connection, and nothing else', async t => {
+test('a first message that is not a handshake ends the connection, and does no other harm', async t => {
   const domain = new Domain(t)
   domain.server({ echo: ({ data }) => data })
   const alice = await domain.client('alice')
@@ -124,7 +124,7 @@ test('an old client that breaks the rules loses its connection, and only it', as
   }
 })
 
-test('limits with which nothing would work are refused, and so is a name that no frame has room for', () => {
+test('limits that are too low are refused, and so is a name that is too long for a frame', () => {
   const refusal = { code: 'ERR_IPC_INVALID_ARGUMENT' }
   for (const option of ['maxMessageSize', 'maxClients', 'maxDeliveries', 'handshakeTimeout']) {
     for (const value of [0, 0.5])
@@ -138,7 +138,7 @@ test('limits with which nothing would work are refused, and so is a name that no
   assert.ok(new Client({ name: 'x'.repeat(65_535) }))
 })
 
-test('the longest names are served, also those that take more room as JSON', async t => {
+test('the longest names are accepted, also those that are longer as JSON', async t => {
   const domain = new Domain(t)
   domain.server({ who: ({ from }) => from })
   for (const name of ['x'.repeat(65_535), '"'.repeat(32_767)]) {
@@ -153,7 +153,7 @@ test('a handshake whose session id is long ends the connection, and nothing of i
   const greet = async length => {
     const peer = new RawPeer(domain.path)
     domain.defer(() => peer.close())
-    const { command } = await peer.greet('peer', { session: 's'.repeat(length) })
+    const { command } = await peer.handshake('peer', { session: 's'.repeat(length) })
     return command
   }
   assert.equal(await greet(129), 'error')
@@ -184,7 +184,7 @@ test('a handshake whose values make no sense is refused, and the log says why', 
   for (const mistake of mistakes) {
     const peer = new RawPeer(domain.path)
     domain.defer(() => peer.close())
-    const { command, data } = await within(peer.greet('odd', mistake), JSON.stringify(mistake))
+    const { command, data } = await within(peer.handshake('odd', mistake), JSON.stringify(mistake))
     assert.deepEqual([command, data], ['error', 204], JSON.stringify(mistake))
     await peer.end()
   }
@@ -214,7 +214,7 @@ test('a server whose handshake makes no sense is no server: the client tries aga
   }
 })
 
-test('what a client takes is no mistake of whoever sends: the message is dropped, with an event', async t => {
+test('a message that its receiver does not accept is dropped, with an event, and its sender is not blamed', async t => {
   const domain = new Domain(t)
   const server = domain.server({ echo: ({ data }) => data })
   const small = await domain.client(
@@ -272,7 +272,7 @@ test('a client may have maxDeliveries under way; further ones fail until some ar
   const refusal = { code: 'ERR_IPC_TOO_MANY_DELIVERIES' }
   await assert.rejects(alice.deliver('hold', 3), refusal)
   await assert.rejects(alice.deliver('bob', 'hold', 3), refusal)
-  // Nobody else is concerned.
+  // Other clients are not affected.
   const carol = await domain.client('carol')
   const other = carol.deliver('bob', 'hold', 1)
   while (held.length < 5) await new Promise(setImmediate)

@@ -27,7 +27,7 @@ test('where there is no package, a binary that was built in place is loaded', t 
   assert.equal(load(), 'loaded')
 })
 
-test('in a clone, what was built there wins over a package', t => {
+test('in a clone, the binary that was built there is preferred to a package', t => {
   const { folder, load } = installation(t, { packages: { [own]: 'damaged' } })
   fs.copyFileSync(binary, path.join(folder, path.basename(filePath())))
   assert.match(load(), /^ERR_IPC_WRONG_BINARY/)
@@ -47,14 +47,14 @@ test('for a platform without a package, and in a clone, ipcio says how to build'
   assert.match(load(), /^ERR_IPC_NO_BINARY .* missing: run `npm run build` in .*needs Rust/)
 })
 
-test('a node_modules that was copied from another system is told', t => {
+test('the error says if node_modules was copied from another system', t => {
   const { load } = installation(t, { packages: { [other]: 'of another system' } })
   const says = load()
   assert.match(says, /^ERR_IPC_NO_BINARY .*for another system.*npm install/)
   assert.ok(says.includes(other))
 })
 
-test('a binary that does not load is told, with what the system says, and not passed over', t => {
+test('a binary that does not load causes an error with the message of the system, and no other is tried', t => {
   const { folder, load } = installation(t, { packages: { [own]: 'damaged' } })
   fs.copyFileSync(binary, path.join(folder, path.basename(filePath())))
   const says = load()
@@ -62,26 +62,26 @@ test('a binary that does not load is told, with what the system says, and not pa
   assert.ok(says.includes(own))
 })
 
-test('a package without its file is told', t => {
+test('the error says if a package lacks its file', t => {
   const { folder, load } = installation(t, { packages: { [own]: binary } })
   fs.rmSync(path.join(folder, '..', own, 'ipcio.node'))
   assert.match(load(), /^ERR_IPC_WRONG_BINARY/)
 })
 
-test('a binary of another version is told, with both versions', t => {
+test('the error says if a binary has another version, with both versions', t => {
   const { load } = installation(t, { version: '9.8.7', packages: { [own]: binary } })
   const says = load()
   assert.match(says, /^ERR_IPC_WRONG_BINARY ipcio has version 9\.8\.7, but its binary has .*: /)
   assert.ok(says.includes(manifest.version))
 })
 
-test('in a bundle without its binary, ipcio tells of the bundler', t => {
+test('in a bundle without its binary, the error mentions the bundler', t => {
   const { folder, load } = installation(t, {})
   fs.rmSync(path.join(folder, 'scripts'), { recursive: true })
   assert.match(load(), /^ERR_IPC_NO_BINARY .* bundler/)
 })
 
-test('the C library is read out of the executable, wherever its name stands in it', t => {
+test('the C library is read from the executable, wherever its name is in the file', t => {
   const folder = temporary(t)
   for (const [name, offset] of Object.entries({ near: 1_000, far: 128 * 1024 * 1024 })) {
     const file = path.join(folder, name)
@@ -148,7 +148,7 @@ function temporary(t) {
   return folder
 }
 
-/** The head of an executable of 64 bits that says that the name of its loader stands at this offset. */
+/** The head of an executable of 64 bits that says that the name of its loader is at this offset. */
 function elf(offset) {
   const head = Buffer.alloc(64 + 2 * 56)
   head.write('\x7fELF\x02\x01\x01', 'latin1')

@@ -1,6 +1,6 @@
 'use strict'
 
-/** What keeps a domain to one server. */
+/** A domain has one server at a time. */
 
 const assert = require('node:assert/strict')
 const { spawn, spawnSync } = require('node:child_process')
@@ -76,7 +76,7 @@ async function holder(domain, file) {
   await within(once(process.stdout, 'data'), 'the lock to be held')
 }
 
-withFlock('whoever holds the lock of 1.0.0 holds no server up', async t => {
+withFlock('a process that holds the lock of 1.0.0 blocks no server', async t => {
   const domain = new Domain(t)
   await holder(domain, `/tmp/.IPC.io.${domain.name}.lock`)
   domain.server({ echo: ({ data }) => data })

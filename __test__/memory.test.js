@@ -1,6 +1,6 @@
 'use strict'
 
-/** What a server's process takes from the system, and gives back. */
+/** The memory that a server's process takes from the system, and returns. */
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -50,7 +50,7 @@ test('memory goes back to the system after messages that never ended, and their 
   await Promise.all(
     peers.map(async (peer, index) => {
       domain.defer(() => peer.close())
-      await peer.greet(`peer ${index}`)
+      await peer.handshake(`peer ${index}`)
       const frame = frameOf(KIND.SEND, { flags: 4, command: 'take', payload: Buffer.alloc(60 * MEBIBYTE) })
       peer.write(frame.subarray(0, -1))
       const written = new Promise(resolve => peer.socket.on('drain', resolve))
@@ -74,7 +74,7 @@ test('clients that send more at once than unfinishedLimit are all served, within
   const sizes = clients.map(client => client.deliver('take', Buffer.alloc(128 * MEBIBYTE)))
   assert.deepEqual(await within(Promise.all(sizes), 'all to arrive', 60_000), Array(4).fill(128 * MEBIBYTE))
   const { most } = await memory()
-  // One that is under way, one that is used, and little more.
+  // One message in transit, one in use, and little more.
   const allowed = before.now + 256 + 64
   assert.ok(most < allowed, `${Math.round(most)} MiB at most, ${Math.round(before.now)} before`)
 })
@@ -86,7 +86,7 @@ test('memory goes back to the system after many messages that waited', { skip },
   const before = await memory()
   const sleeper = new RawPeer(domain.path)
   domain.defer(() => sleeper.close())
-  await sleeper.greet('sleeper')
+  await sleeper.handshake('sleeper')
   sleeper.socket.pause()
   const text = 'x'.repeat(10_000)
   await within(

@@ -1,6 +1,6 @@
 'use strict'
 
-/** What is wrong with one handler's result, error or listener costs that one call. */
+/** A fault in one handler's result, error or listener affects only that call. */
 
 const assert = require('node:assert/strict')
 const { EventEmitter } = require('node:events')
@@ -24,7 +24,7 @@ function fail() {
 
 const failing = key => Object.defineProperty({}, key, { get: fail })
 
-/** Handlers that fail in ways that their caller has to withstand. */
+/** Handlers that fail in ways that must not harm their caller. */
 const ODD = {
   thenFails: () => failing('then'),
   resultRevoked: () => revoked(),
@@ -78,11 +78,11 @@ for (const [kind, who] of Object.entries(side)) {
       const odd = within(asker.deliver(target, command, null), command)
       const others = [1, 2, 3].map(data => asker.deliver(target, 'good', data))
       await assert.rejects(odd, { name: /./, code: 'ERR_IPC_HANDLER_THREW', remote: true }, command)
-      assert.deepEqual(await within(Promise.all(others), `what stands behind ${command}`), [1, 2, 3])
+      assert.deepEqual(await within(Promise.all(others), `the deliveries after ${command}`), [1, 2, 3])
     }
   })
 
-  test(`an error of ${who} that nobody waits for is announced, and the messages behind it are handled`, async t => {
+  test(`an error of ${who} that no sender waits for is emitted, and the messages after it are handled`, async t => {
     const domain = new Domain(t)
     const inbox = new Inbox()
     const errors = new Inbox()
@@ -106,7 +106,7 @@ for (const [kind, who] of Object.entries(side)) {
   })
 }
 
-test('what an error of a handler says of itself crosses, and nothing else of it', async t => {
+test('the known properties of an error are sent, and no others', async t => {
   const domain = new Domain(t)
   const throwing = error => () => {
     throw error
@@ -153,7 +153,7 @@ test('what an error of a handler says of itself crosses, and nothing else of it'
   )
 })
 
-test('a cause that leads back to itself crosses as far as causes do', async t => {
+test('a circular cause is cut off where any chain of causes is', async t => {
   const domain = new Domain(t)
   const around = new Error('around')
   around.cause = around
@@ -169,7 +169,7 @@ test('a cause that leads back to itself crosses as far as causes do', async t =>
   assert.equal(depth, 4)
 })
 
-test('bytes, errors and promises of another realm are what they are', async t => {
+test('bytes, errors and promises of another realm are recognized', async t => {
   const domain = new Domain(t)
   const server = domain.server({
     size: ({ data }) => (Buffer.isBuffer(data) ? data.length : JSON.stringify(data)),
@@ -192,7 +192,7 @@ test('bytes, errors and promises of another realm are what they are', async t =>
   assert.equal((await announced).message, 'from elsewhere')
 })
 
-test('an asynchronous listener that fails is announced where captureRejections is set', async t => {
+test('the rejection of an async listener is emitted if captureRejections is set', async t => {
   t.after(() => {
     EventEmitter.captureRejections = false
   })
@@ -215,7 +215,7 @@ test('an asynchronous listener that fails is announced where captureRejections i
   assert.equal(await client.deliver('echo', 5), 5)
 })
 
-test('data whose toJSON() throws something odd is refused', async t => {
+test('data whose toJSON() throws something unusual is refused', async t => {
   const domain = new Domain(t)
   domain.server({ echo: ({ data }) => data })
   const client = await domain.client('client')
@@ -230,7 +230,7 @@ test('data whose toJSON() throws something odd is refused', async t => {
   }
 })
 
-test('fakes that were there before the package, and never call back, keep nothing from settling', async t => {
+test('promises settle even if timers were faked before the package was loaded', async t => {
   const domain = new Domain(t)
   const child = domain.spawn('faked-ticks.js')
   assert.equal(await child.report('answer'), 42)

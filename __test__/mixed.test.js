@@ -75,7 +75,7 @@ for (const { server, sender, receiver } of combinations) {
 }
 
 for (const receiver of KINDS) {
-  test(`new server: who sent it is told to a new client, ${receiver} clients send`, async t => {
+  test(`new server: a new client learns the sender, ${receiver} clients send`, async t => {
     const domain = new Domain(t)
     const inbox = new Inbox()
     const server = domain.server()
@@ -139,7 +139,7 @@ test('new server: what an old client that left should have answered rejects', as
   await assert.rejects(within(delivery, 'the rejection'), { code: 'ERR_IPC_CLIENT_LEFT' })
 })
 
-test('new server: an old client that asks one who is not there, or leaves, gets null', async t => {
+test('new server: an old client whose delivery has no receiver, or whose receiver leaves, gets null', async t => {
   const domain = new Domain(t)
   const server = domain.server({ echo: ({ data }) => data })
   const old = await domain.legacyClient('old')
@@ -162,7 +162,7 @@ test('new server: an old client that asks one who is not there, or leaves, gets 
   assert.equal(server.isStarted(), true)
 })
 
-test('new server: bytes of a new client reach an old one as a Buffer describes itself', async t => {
+test('new server: bytes of a new client reach an old one as the JSON of a Buffer', async t => {
   const domain = new Domain(t)
   domain.server()
   const alice = await domain.client('alice')

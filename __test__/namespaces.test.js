@@ -1,6 +1,6 @@
 'use strict'
 
-/** Processes that share /tmp and little else, as those of containers with a common volume do. Making them takes root. */
+/** Processes that share only /tmp, like containers with a common volume. Creating them requires root. */
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -11,13 +11,13 @@ const { Domain } = require('./support/domain.js')
 
 const PID_NAMESPACE = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
 
-/** Root in a user namespace that knows no other user. Outside it is a user of its own. */
+/** Root in a user namespace that knows no other user. Outside, it is a separate user. */
 const USER_NAMESPACE = [
   ...['setpriv', '--reuid', '65533', '--regid', '65533', '--clear-groups'],
   ...['unshare', '--user', '--map-root-user'],
 ]
 
-/** What all users read as who have no number in a namespace, unless the system says otherwise. */
+/** The number of all users that have none in a namespace, unless the system says otherwise. */
 const OVERFLOW = 65534
 
 const where = command => {
@@ -72,7 +72,7 @@ where(USER_NAMESPACE)(
   },
 )
 
-where(USER_NAMESPACE)('whoever has no number here is let in where any user is', async t => {
+where(USER_NAMESPACE)('a user without a number here is accepted if any user is', async t => {
   const domain = new Domain(t)
   domain.server({}, { mode: 0o666, allowUsers: 'any' })
   const options = JSON.stringify({ allowUsers: 'any' })

@@ -1,6 +1,6 @@
 'use strict'
 
-/** What came in time counts, however late it is looked at: after a loop that was blocked, a process that was stopped. */
+/** Messages that arrived in time count, even if they are read late: after a blocked loop or a stopped process. */
 
 const assert = require('node:assert/strict')
 const test = require('node:test')

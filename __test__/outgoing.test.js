@@ -11,7 +11,7 @@ const { KIND, RawPeer, frameOf } = require('./support/raw-peer.js')
 
 const range = count => Array.from({ length: count }, (_, number) => number)
 
-test('messages of one tick arrive in their order, whatever they are and wherever they go', async t => {
+test('messages of one tick arrive in order, of any kind and to any receiver', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   const handlers = { word: inbox.takeData, other: inbox.takeData, ask: inbox.takeData }
@@ -33,7 +33,7 @@ test('messages of one tick arrive in their order, whatever they are and wherever
   )
 })
 
-test('each delivery of one tick gets its own answer, and those that are given up none', async t => {
+test('each delivery of one tick gets its own answer, and a cancelled one gets none', async t => {
   const domain = new Domain(t)
   domain.server({
     sooner: ({ data }) => data,
@@ -61,7 +61,7 @@ test('each delivery of one tick gets its own answer, and those that are given up
   assert.deepEqual(await within(Promise.all(range(500).map(ask)), 'all answers'), range(500).map(expected))
 })
 
-test('an answer is written before what its server emits afterwards', async t => {
+test('an answer is written before messages that the server emits later', async t => {
   const domain = new Domain(t)
   const server = domain.server({
     answer: ({ data }) => data,
@@ -74,7 +74,7 @@ test('an answer is written before what its server emits afterwards', async t => 
   })
   const alice = new RawPeer(domain.path)
   domain.defer(() => alice.close())
-  await alice.greet('alice')
+  await alice.handshake('alice')
   const commands = range(30).flatMap(() => ['answer', 'answer', 'answer', 'tell'])
   alice.write(
     Buffer.concat(
@@ -109,7 +109,7 @@ for (const [whose, server, client] of [
   })
 }
 
-test('what was sent in the tick of close() is handled', async t => {
+test('messages sent in the tick of close() are handled', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server({ word: inbox.takeData })
@@ -120,7 +120,7 @@ test('what was sent in the tick of close() is handled', async t => {
   assert.deepEqual(inbox.all, range(100))
 })
 
-test('what a closed client gave up is not sent by its next connection', async t => {
+test('messages that a closed client has discarded are not sent by its next connection', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server({ word: inbox.takeData })

@@ -7,7 +7,7 @@ const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
 const { SHAPES, SIZES, TEXTS, asJson } = require('./support/values.js')
 
-/** All the ways that data can take: each gives back what has arrived. */
+/** All routes of data. Each returns what has arrived. */
 async function openRoutes(t, options) {
   const domain = new Domain(t)
   const inbox = new Inbox()
@@ -64,7 +64,7 @@ test('what JSON leaves out arrives as null', async t => {
   }
 })
 
-test('data is what it was when the message was sent, whatever is done to it afterwards', async t => {
+test('data arrives as it was when the message was sent, even if it is changed afterwards', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   const alice = domain.idleClient('alice')
@@ -103,7 +103,7 @@ test('bytes arrive as a Buffer', async t => {
   }
 })
 
-test('large Buffers keep their bytes while others come and go, whose memory is given back', async t => {
+test('large Buffers keep their bytes while the memory of others is released', async t => {
   const domain = new Domain(t)
   const kept = []
   let most = 0

@@ -5,7 +5,7 @@ const { test } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { PromiseQueue, PromiseTable } = require('../lib/promises.js')
 
-test('each promise of a table has a number of its own, however many come and go beside it', async () => {
+test('each promise of a table has a unique number, however many others come and go', async () => {
   const table = new PromiseTable()
   const slow = Array.from({ length: 50 }, () => table.next())
   const numbers = new Set(slow.map(pending => pending.number))
@@ -24,7 +24,7 @@ test('each promise of a table has a number of its own, however many come and go 
   assert.deepEqual(table.takeAll(), [])
 })
 
-test('a table that was emptied gives promises again', () => {
+test('a table that was emptied can be used again', () => {
   const table = new PromiseTable()
   for (let round = 0; round < 3; round++) {
     const all = Array.from({ length: 10_000 }, () => table.next())
@@ -33,7 +33,7 @@ test('a table that was emptied gives promises again', () => {
   assert.deepEqual(table.takeAll(), [])
 })
 
-test('what is left of many promises is quiet when all are rejected', async t => {
+test('rejecting all promises that are left causes no unhandled rejection', async t => {
   const unhandled = []
   const note = error => unhandled.push(error)
   process.on('unhandledRejection', note)

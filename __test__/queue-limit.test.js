@@ -1,6 +1,6 @@
 'use strict'
 
-/** What a client keeps of what it was told to send has a limit. */
+/** The queue of a client has a limit. */
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
@@ -10,7 +10,7 @@ const { Domain } = require('./support/domain.js')
 const FULL = { code: 'ERR_IPC_QUEUE_FULL' }
 const KIBIBYTE = 'x'.repeat(1022)
 
-test('what does not fit rejects, one by one, and a drain tells of room', async t => {
+test('messages that do not fit reject one by one, and drain follows when there is room', async t => {
   for (const queueLimit of [10_000, 3 * 2 ** 20]) {
     const domain = new Domain(t)
     const alice = domain.idleClient('alice', null, { queueLimit })
@@ -43,7 +43,7 @@ test('what does not fit rejects, one by one, and a drain tells of room', async t
   }
 })
 
-test('deliveries count until they are answered, and given up ones do not', async t => {
+test('deliveries count until they are answered, and cancelled ones do not', async t => {
   const domain = new Domain(t)
   const answers = []
   domain.server({ ask: () => new Promise(resolve => answers.push(resolve)), echo: ({ data }) => data })
@@ -59,7 +59,7 @@ test('deliveries count until they are answered, and given up ones do not', async
   assert.equal(await alice.deliver('echo', KIBIBYTE), KIBIBYTE)
 })
 
-test('one message is taken whatever its size, and none is of no size', async t => {
+test('an empty queue takes one message of any size, and no message has size 0', async t => {
   const domain = new Domain(t)
   domain.server({ echo: ({ data }) => data.length })
   const alice = await domain.client('alice', null, { queueLimit: 1 })

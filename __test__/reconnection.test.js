@@ -193,7 +193,7 @@ test('what a killed server may have handled is marked redelivered, and nothing e
   ])
 })
 
-test('clients find each other again behind a new server', async t => {
+test('clients find each other again at a new server', async t => {
   const domain = new Domain(t)
   const first = domain.spawn('logging-server.js')
   await first.report('listening')
@@ -231,7 +231,7 @@ test('a client that is killed and starts again under its name gets what waits fo
   else assert.equal(value, 'asked while it was away')
 })
 
-test('a client waits out a socket that a killed server left behind', async t => {
+test('a client waits while the socket of a killed server is left behind', async t => {
   const domain = new Domain(t)
   const first = domain.spawn('logging-server.js')
   await first.report('listening')

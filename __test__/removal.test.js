@@ -1,6 +1,6 @@
 'use strict'
 
-/** What becomes of a server whose files are removed, as cleaners of /tmp do, or taken by others. */
+/** A server whose files are removed, as cleaners of /tmp do, or replaced by others. */
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -20,7 +20,7 @@ function watched(domain) {
   return { server, told }
 }
 
-test('a server whose socket is removed makes it anew and tells so', async t => {
+test('a server whose socket is removed creates it again and emits an event', async t => {
   const domain = new Domain(t)
   const { server, told } = watched(domain)
   const alice = await domain.client('alice')
@@ -47,7 +47,7 @@ test('while the socket is gone, no second server starts', async t => {
   assert.throws(() => domain.idleServer().start(), { code: 'EADDRINUSE' })
 })
 
-test('clients that are on their way are there once the socket is', async t => {
+test('clients that try to connect are connected once the socket is there', async t => {
   const domain = new Domain(t)
   watched(domain)
   fs.rmSync(domain.path)
@@ -91,7 +91,7 @@ test('a server of 0.6.2 that takes the path has it until it leaves', async t => 
   assert.equal(await (await domain.client('carol')).deliver('who'), 'ours')
 })
 
-test('what is no socket is left alone in its place, and the server comes back when it is gone', async t => {
+test('a file that is no socket is left alone, and the server listens again when it is gone', async t => {
   const domain = new Domain(t)
   const { server, told } = watched(domain)
   fs.writeFileSync(`${domain.path}.new`, 'precious')
@@ -118,7 +118,7 @@ test('a socket that a killed server left in its place is replaced', async t => {
   assert.equal(await (await domain.client('alice')).deliver('who'), 'ours')
 })
 
-test('a server that is closed makes nothing anew', async t => {
+test('a closed server does not create its socket again', async t => {
   const domain = new Domain(t)
   const { server, told } = watched(domain)
   fs.rmSync(domain.path)
@@ -131,7 +131,7 @@ const asRoot = process.getuid?.() === 0 ? test : () => {}
 
 asRoot('where the system tells of no changes, a look each second finds them', async t => {
   const domain = new Domain(t)
-  // Whoever may not read a file can't have notices of it.
+  // A user that may not read a file gets no notices about it.
   const options = JSON.stringify({ mode: 0o222 })
   const child = domain.spawn('trusting-server.js', [options], { env: { BECOME_USER: '65534' } })
   await child.report('listening')

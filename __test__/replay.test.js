@@ -2,7 +2,7 @@
 
 /**
  * A recorded session of 0.6.2, replayed against our server: what alice and bob wrote is written again,
- * cut in two at every byte, and the server has to answer as the recorded one did, less its defects.
+ * cut in two at every byte, and the server must answer as the recorded one did, except for its defects.
  */
 
 const assert = require('node:assert/strict')
@@ -26,14 +26,14 @@ const CORRECTED = { '<hex32:3>': 0, '<hex32:4>': false, '<hex32:5>': '' }
 
 const message = (command, data, delivery = null) => ({ id: null, command, data, delivery })
 
-/** What alice has to get on her private socket, answers to her deliveries aside. */
+/** What alice must receive on her private socket, except for answers to her deliveries. */
 const TO_ALICE = [
   message('reply_to_you', { got: [1, 2, 'three'] }),
   message('via_socket', 'žluťoučký'),
   message('shouted', true),
 ]
 
-/** What bob has to get on his: deliveries with an id of the server's own. */
+/** What bob must receive on his: deliveries with an id of the server. */
 const TO_BOB = [
   message('shouted', true),
   message('hello', { from: 'alice' }),
@@ -106,7 +106,7 @@ async function replay(domain, cut) {
   await Promise.all(writes)
   const got = await bob.private.inbox.first(TO_BOB.length)
   const asked = got.filter(({ delivery }) => delivery !== null)
-  // Bob's answers stand in the recording in the order in which he was asked.
+  // The recording has bob's answers in the order of the deliveries.
   const answers = BOB.private.map((text, index) => {
     const { data } = JSON.parse(text)
     return JSON.stringify(message('deliver', data, asked[index].delivery))

@@ -21,7 +21,7 @@ test('a server is an EventEmitter', () => {
   assert.ok(new Server() instanceof EventEmitter)
 })
 
-test('Server is a class that has to be called with new', () => {
+test('Server is a class and must be called with new', () => {
   assert.throws(() => Server(), TypeError)
 })
 
@@ -33,7 +33,7 @@ test('start() is synchronous: the socket exists when it returns, and it returns 
   assert.ok(fs.statSync(domain.path).isSocket())
 })
 
-test('isStarted(), listening and address() tell whether a server is started', async t => {
+test('isStarted(), listening and address() say whether a server is started', async t => {
   const domain = new Domain(t)
   const server = domain.idleServer()
   const state = () => [server.isStarted(), server.listening, server.address()]
@@ -69,7 +69,7 @@ test('emit() reaches the client of that name and no other', async t => {
   assert.deepEqual(await bob.first(1), ['for all'])
 })
 
-test('emit() to a name that nobody has does nothing', async t => {
+test('emit() to a name that no client has does nothing', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const inbox = new Inbox()
@@ -100,7 +100,7 @@ test('emit() and broadcast() without data send null', async t => {
   assert.deepEqual(await inbox.first(2), [null, null])
 })
 
-test('what the server may not send makes emit() and broadcast() throw', async t => {
+test('emit() and broadcast() throw for messages that cannot be sent', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   const inbox = new Inbox()

@@ -30,14 +30,14 @@ test('a signal has one listener for all of its deliveries, and none after the la
   assert.deepEqual(warnings, [])
 })
 
-test('a signal gives up all of its deliveries, and no other', async t => {
+test('a signal aborts all of its deliveries, and no others', async t => {
   const client = await connected(t)
   const controller = new AbortController()
   const { signal } = controller
   const given = Array.from({ length: 1_000 }, () => client.deliver(null, 'never', null, { signal }))
   const other = client.deliver(null, 'echo', 1, { signal: new AbortController().signal })
   controller.abort('enough')
-  const outcomes = await within(Promise.allSettled(given), 'deliveries that were given up')
+  const outcomes = await within(Promise.allSettled(given), 'the aborted deliveries')
   assert.ok(outcomes.every(({ status, reason }) => status === 'rejected' && reason === 'enough'))
   assert.equal(await other, 1)
 })
@@ -53,7 +53,7 @@ test('a signal without a reason gives an AbortError', async t => {
   await assert.rejects(client.deliver(null, 'never', null, { signal }), expected)
 })
 
-test('what is no signal is refused before anything is sent', async t => {
+test('a value that is no signal is refused before anything is sent', async t => {
   const client = await connected(t)
   const refusal = { code: 'ERR_IPC_INVALID_ARGUMENT' }
   for (const signal of ['x', 7, {}, { aborted: true }, Object.create(null), Symbol('s')]) {
@@ -68,7 +68,7 @@ test('what is no signal is refused before anything is sent', async t => {
   assert.equal(await client.deliver('echo', 5), 5)
 })
 
-test('a long time limit is long', async t => {
+test('a very long time limit does not end a delivery at once', async t => {
   const client = await connected(t)
   for (const timeout of [Infinity, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER, 1e300]) {
     assert.equal(await client.deliver(null, 'echo', timeout.toString(), { timeout }), timeout.toString())

@@ -18,7 +18,7 @@ async function openStopped(t, options) {
   return { domain, server, child }
 }
 
-test('a client that does not read holds up nobody else', async t => {
+test('a client that does not read does not delay others', async t => {
   const { domain, server, child } = await openStopped(t)
   const alice = await domain.client('alice')
   const sent = Array.from({ length: 1_000 }, () => alice.emit('slow', 'word', TEXT))
@@ -29,7 +29,7 @@ test('a client that does not read holds up nobody else', async t => {
   assert.equal(await within(alice.deliver('slow', 'count', null), 'the slow client'), 1_001)
 })
 
-test('a client that is far behind gets every broadcast, in order, and the last ones too', async t => {
+test('a client that is far behind gets every broadcast, in order, including the last ones', async t => {
   const { domain, server, child } = await openStopped(t)
   const words = new Inbox()
   await domain.client('fast', { word: words.takeData })
@@ -47,7 +47,7 @@ test('a client that is far behind gets every broadcast, in order, and the last o
   assert.equal(await within(alice.deliver('slow', 'count', null), 'the slow client'), count)
 })
 
-test('a client that lets too much pile up is dropped, with an event, and may come back', async t => {
+test('a client for which too much waits is dropped, with an event, and may reconnect', async t => {
   const { domain, server, child } = await openStopped(t, { slowConsumerLimit: 1_000_000 })
   const alice = await domain.client('alice')
   const dropped = eventOf(server, 'dropped')

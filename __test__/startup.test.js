@@ -8,7 +8,7 @@ const { Client, Server } = require('..')
 const { turns, within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 
-/** Leaves a socket behind that nobody listens on, as a server that was killed. */
+/** Leaves a socket behind on which nothing listens, as a killed server does. */
 async function leaveStale(path) {
   const listener = net.createServer()
   await new Promise(resolve => listener.listen(`${path}.there`, resolve))
@@ -19,15 +19,15 @@ async function leaveStale(path) {
 
 test('of two servers that start at the same moment on a stale socket one starts, 200 times', async t => {
   const home = new Domain(t)
-  const contenders = [home.spawn('contender.js'), home.spawn('contender.js')]
-  for (const contender of contenders) await contender.report('ready')
+  const servers = [home.spawn('starting-server.js'), home.spawn('starting-server.js')]
+  for (const server of servers) await server.report('ready')
   for (let round = 0; round < 200; round++) {
     const domain = new Domain(t)
     await leaveStale(domain.path)
-    for (const contender of contenders) contender.tell(`start ${domain.name} ${Date.now() + 4}`)
-    const outcomes = await Promise.all(contenders.map(contender => contender.report('outcome')))
+    for (const server of servers) server.tell(`start ${domain.name} ${Date.now() + 4}`)
+    const outcomes = await Promise.all(servers.map(server => server.report('outcome')))
     assert.deepEqual([...outcomes].sort(), ['EADDRINUSE', 'started'], `round ${round}`)
-    const winner = contenders[outcomes.indexOf('started')]
+    const winner = servers[outcomes.indexOf('started')]
     const clients = [await domain.client('alice'), await domain.client('bob')]
     for (const client of clients) {
       assert.equal(await within(client.deliver('who'), 'the winner'), winner.pid)
@@ -90,7 +90,7 @@ const others = {
 }
 
 for (const [what, { make, check }] of Object.entries(others)) {
-  test(`${what} in the place of the socket is left alone`, async t => {
+  test(`${what} at the path of the socket is left alone`, async t => {
     const domain = new Domain(t)
     make(domain.path)
     domain.defer(() => fs.rmSync(domain.path, { recursive: true, force: true }))
@@ -103,7 +103,7 @@ for (const [what, { make, check }] of Object.entries(others)) {
   })
 }
 
-test('a server that is closed leaves alone what took its place', async t => {
+test('a server that is closed does not remove a file that took its path', async t => {
   const domain = new Domain(t)
   const server = domain.server()
   fs.rmSync(domain.path)
@@ -121,7 +121,7 @@ test('names that no socket can have are refused', async () => {
   }
 })
 
-test('any other name is good for a domain', async t => {
+test('any other name is valid for a domain', async t => {
   const own = new Domain(t).name
   const names = [' ', '.', '..', '💥', 'a b', "it's", '"', '-', own.padEnd(58, 'x')]
   for (const name of names) {

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Threads and processes that end in the middle of traffic, hundreds of times. */
+/** Threads and processes that end while they send and receive, hundreds of times. */
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
@@ -10,7 +10,7 @@ const { Domain } = require('./support/domain.js')
 const PROCESSES = 4
 const WORKERS = 50
 
-test(`${PROCESSES * WORKERS} workers terminated in mid-traffic end their processes in peace`, async t => {
+test(`${PROCESSES * WORKERS} workers terminated while they send do not crash their processes`, async t => {
   const domain = new Domain(t)
   for (let index = 0; index < PROCESSES; index += 2) {
     const children = [index, index + 1].map(number =>
@@ -26,7 +26,7 @@ test(`${PROCESSES * WORKERS} workers terminated in mid-traffic end their process
   }
 })
 
-test('200 processes that exit in mid-traffic leave no socket, and none of them crashes', async t => {
+test('200 processes that exit while they send leave no socket, and none crashes', async t => {
   const domain = new Domain(t)
   let next = 0
   const runOnes = async () => {
@@ -42,7 +42,7 @@ test('200 processes that exit in mid-traffic leave no socket, and none of them c
   assert.deepEqual(domain.files(), [])
 })
 
-test('a worker that ends by itself takes its sockets with it, and the others go on', async t => {
+test('a worker that ends removes its sockets, and the others continue', async t => {
   const domain = new Domain(t)
   const child = domain.spawn('ending-worker.js')
   const ended = await child.end()

@@ -5,13 +5,13 @@ const { mock, test } = require('node:test')
 const { Domain } = require('./support/domain.js')
 const { within } = require('./support/deadline.js')
 
-/** More than end at once, in any of the places where they are portioned. */
+/** More deliveries than reject in one portion. */
 const MANY = 20_000
 
-/** The most of them that reject before others have their turn. */
+/** The most deliveries that reject before other work runs. */
 const PORTION = 1024
 
-test('many deliveries whose time ends at once leave others their turn', async t => {
+test('many deliveries that time out at once do not block other work', async t => {
   const domain = new Domain(t)
   const alone = domain.idleClient('alone')
   const connecting = alone.connect().catch(() => {})
@@ -20,7 +20,7 @@ test('many deliveries whose time ends at once leave others their turn', async t 
   await connecting
 })
 
-test('so do those to a client that does not answer', async t => {
+test('nor do those to a client that does not answer', async t => {
   const domain = new Domain(t)
   domain.server()
   const alice = await domain.client('alice')
@@ -28,7 +28,7 @@ test('so do those to a client that does not answer', async t => {
   await check(index => alice.deliver('bob', 'never', index, { timeout: 1000 }))
 })
 
-/** Makes many deliveries, and looks how many reject in one turn of the event loop. */
+/** Makes many deliveries, and counts how many reject in one iteration of the event loop. */
 async function check(ask) {
   let rejected = 0
   let most = 0
@@ -53,7 +53,7 @@ async function check(ask) {
   assert.ok(most <= PORTION, `${most} in one turn`)
 }
 
-test('the time of a delivery runs where timers are faked', async t => {
+test('the time limit of a delivery runs with faked timers', async t => {
   const domain = new Domain(t)
   domain.server({ never: () => new Promise(() => {}) })
   const alice = await domain.client('alice')
@@ -64,7 +64,7 @@ test('the time of a delivery runs where timers are faked', async t => {
   await assert.rejects(idle.deliver(null, 'never', 1, { timeout: 20 }), { code: 'ERR_IPC_TIMEOUT' })
 })
 
-test('an answer that has come in time counts, however late the program looks', async t => {
+test('an answer that arrived in time counts, even if the program reads it late', async t => {
   const domain = new Domain(t)
   const server = domain.spawn('counting-server.js', ['/dev/null'])
   await server.report('listening')

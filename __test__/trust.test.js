@@ -71,7 +71,7 @@ asRoot('an old client of another user is refused on the private socket, too', as
   const domain = new Domain(t)
   const server = domain.server(null, { mode: 0o666, allowUsers: [OTHER] })
   const old = domain.spawn('raw-client.js', ['old'], asUser(OTHER))
-  const uuid = (await old.report('greeted')).data
+  const uuid = (await old.report('answered')).data
   const path = `${domain.path}.${uuid}`
   const thief = domain.spawn('raw-client.js', ['thief', path], asUser(THIRD))
   const { text } = await thief.report('ended')
@@ -106,7 +106,7 @@ for (const allowUsers of [[OTHER], 'any']) {
   })
 }
 
-asRoot('root is trusted by everybody', async t => {
+asRoot('every user trusts root', async t => {
   const domain = new Domain(t)
   domain.server(null, { mode: 0o666, allowUsers: [OTHER] })
   const child = domain.spawn('client.js', ['bob'], asUser(OTHER))

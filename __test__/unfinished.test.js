@@ -21,18 +21,18 @@ const handlers = inbox => ({
 async function unfinishedPeer(domain, name, size, missing) {
   const peer = new RawPeer(domain.path)
   domain.defer(() => peer.close())
-  await peer.greet(name)
+  await peer.handshake(name)
   const frame = frameOf(KIND.SEND, { flags: 4, command: 'take', payload: Buffer.alloc(size) })
   peer.write(frame.subarray(0, frame.length - missing))
   peer.finish = () => peer.write(frame.subarray(frame.length - missing))
   return peer
 }
 
-/** Everything that was written has been read by the server, or lies in the socket. */
+/** Everything that was written has been read by the server, or is in the socket. */
 const written = ({ socket }) => (socket.writableLength === 0 ? undefined : once(socket, 'drain'))
 
 for (const unfinishedLimit of [0, 3 * MEBIBYTE]) {
-  test(`large messages arrive whole beyond a limit of ${unfinishedLimit}, whoever sends them`, async t => {
+  test(`large messages beyond a limit of ${unfinishedLimit} arrive complete from any sender`, async t => {
     const domain = new Domain(t)
     const inbox = new Inbox()
     const server = domain.server(handlers(inbox), { unfinishedLimit })
@@ -51,7 +51,7 @@ for (const unfinishedLimit of [0, 3 * MEBIBYTE]) {
   })
 }
 
-test('those who are nearest to completion go on, and the others wait in their sockets', async t => {
+test('the messages nearest to completion are read, and the others wait in their sockets', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   domain.server(handlers(inbox), { unfinishedLimit: 6 * MEBIBYTE })
@@ -69,7 +69,7 @@ test('those who are nearest to completion go on, and the others wait in their so
   ])
 })
 
-test('whoever does not go on with a message while others wait loses the connection, and may come back', async t => {
+test('a peer that does not continue a message while others wait loses the connection, and may reconnect', async t => {
   const domain = new Domain(t)
   const inbox = new Inbox()
   const server = domain.server(handlers(inbox), { unfinishedLimit: 2 * MEBIBYTE })
@@ -84,7 +84,7 @@ test('whoever does not go on with a message while others wait loses the connecti
   assert.deepEqual(await inbox.first(1), [['alice', 8 * MEBIBYTE]])
   const back = new RawPeer(domain.path)
   domain.defer(() => back.close())
-  const welcome = await back.greet('slow', { session: slow.session, attempt: 2 })
+  const welcome = await back.handshake('slow', { session: slow.session, attempt: 2 })
   assert.equal(welcome.command, 'handshake')
 })
 

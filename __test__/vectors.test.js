@@ -31,7 +31,7 @@ test('a frame that the vectors call invalid costs its connection', async t => {
   for (const { title, frame } of vectors.invalid) {
     const peer = new RawPeer(domain.path)
     domain.defer(() => peer.close())
-    await peer.greet(title)
+    await peer.handshake(title)
     peer.write(Buffer.from(frame, 'hex'))
     await peer.end().catch(late => assert.fail(`${title}: ${late.message}`))
     assert.equal(await witness.deliver('order', title), title)
@@ -45,7 +45,7 @@ test('a handshake as in the vectors is answered as in the vectors', async t => {
   const expected = JSON.parse(vectors.handshakes[1].text)
   const peer = new RawPeer(domain.path)
   domain.defer(() => peer.close())
-  const welcome = await peer.greet(hello.data, hello.ipcio)
+  const welcome = await peer.handshake(hello.data, hello.ipcio)
   assert.deepEqual(Object.keys(welcome), Object.keys(expected))
   assert.deepEqual(Object.keys(welcome.ipcio), Object.keys(expected.ipcio))
   const { version, resumed, received, limit } = expected.ipcio

@@ -11,7 +11,7 @@ const BOLD = `${ESCAPE}[1m`
 const DIM = `${ESCAPE}[2m`
 const YELLOW = `${ESCAPE}[33m`
 
-/** Runs a server and a client that say one word to each other, and gives back what they print. */
+/** Runs a server and a client that send each other one message, and returns what they print. */
 async function run(t, manner, env) {
   const domain = new Domain(t)
   const child = domain.spawn('verbose.js', [manner], { env: { IPCIO_LOG: '', NO_COLOR: undefined, ...env } })
@@ -98,7 +98,7 @@ test('IPCIO_LOG takes a filter', async t => {
   assert.match(child.stderr, /HANDLER EXEC.*spoken/)
 })
 
-test('no line is lost where whoever reads the output is slow', async t => {
+test('no line is lost if the reader of the output is slow', async t => {
   const domain = new Domain(t)
   const child = domain.spawn('verbose.js', ['verbose-crowd'], { env: { IPCIO_LOG: '', FORCE_COLOR: '0' } })
   // The output stays unread until long after the pipe is full.

@@ -8,7 +8,7 @@ const { Domain } = require('./support/domain.js')
 const { Inbox } = require('./support/inbox.js')
 const { FLAG, KIND, RawPeer } = require('./support/raw-peer.js')
 
-/** Two entries, with tags that nobody knows. */
+/** Two entries, with unknown tags. */
 const EXTENSION = '0108000068e5cf8b010000ff0000'
 
 async function open(t) {
@@ -18,7 +18,7 @@ async function open(t) {
   const peer = async (name, version) => {
     const raw = new RawPeer(domain.path)
     domain.defer(() => raw.close())
-    const welcome = await raw.greet(name, { version })
+    const welcome = await raw.handshake(name, { version })
     return { raw, version: welcome.ipcio.version }
   }
   return { domain, server, words, peer }
@@ -42,7 +42,7 @@ for (const sender of [2, 3]) {
       const { peer, server, words } = await open(t)
       const [from, to] = [await peer('from', sender), await peer('to', receiver)]
       const extension = sender >= 3 ? Buffer.from(EXTENSION, 'hex') : ''
-      // To protocol 2 the flag says nothing, whoever sets it.
+      // In protocol 2 the flag has no meaning.
       const flags = FLAG.EXTENDED
       const message = sender >= 3 ? { extension } : {}
       from.raw.send(KIND.EMIT, { ...message, flags, name: 'to', command: 'word', payload: '"emitted"' })

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Nobody waits in silence: a client says what it waits for, and does not wait in vain. */
+/** A client that waits says why, and notices when it need not wait any longer. */
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -24,7 +24,7 @@ function waiting(domain, options) {
   return { client, codes }
 }
 
-/** Something else than ipcio's server takes the connections. Gives the function that ends it. */
+/** Another program than ipcio's server accepts the connections. Returns the function that ends it. */
 async function listens(domain, onConnection) {
   const sockets = new Set()
   const server = net.createServer(socket => {
@@ -86,11 +86,11 @@ test('it says so again when the reason changes, and when it loses its server', a
   const child = domain.spawn('counting-server.js', ['/dev/null'])
   await within(connecting, 'the connection')
   await child.kill()
-  await until(() => codes.length >= 2, 'nobody listens')
+  await until(() => codes.length >= 2, 'the reason that nothing listens')
   assert.deepEqual(codes.slice(0, 2), ['ENOENT', 'ECONNREFUSED'])
 })
 
-test('whoever does not answer the handshake is told of', async t => {
+test('a server that does not answer the handshake is reported', async t => {
   const domain = new Domain(t)
   await listens(domain, () => {})
   const { client, codes } = waiting(domain)
@@ -101,7 +101,7 @@ test('whoever does not answer the handshake is told of', async t => {
   assert.equal(await connecting, 'ERR_IPC_CLOSED')
 })
 
-test('so is whoever ends the connection, or speaks something else', async t => {
+test('so is one that ends the connection, or speaks another protocol', async t => {
   for (const [answer, code] of [
     [socket => socket.end(), 'ECONNRESET'],
     [socket => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'EPROTO'],

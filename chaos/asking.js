@@ -1,6 +1,6 @@
 'use strict'
 
-/** A client that asks for what never comes, and one that looks on. */
+/** A client whose deliveries are never answered, or a witness that measures round trips meanwhile. */
 
 const { Client } = require('..')
 const { Calls } = require('./calls')
@@ -8,7 +8,7 @@ const { clock } = require('./journal')
 const { StallMeter } = require('./stalls')
 const { descriptors, openWatching, ownMemory } = require('./vitals')
 
-/** So many calls are made before the event loop has its turn. */
+/** The number of calls before the event loop continues. */
 const IN_A_ROW = 500
 
 const { domain, name } = JSON.parse(process.argv[2])
@@ -18,9 +18,8 @@ const connected = client.connect()
 let isWatching = false
 let worst = 0
 
-openWatching()
 new Calls(process, {
-  up: () => connected,
+  up: () => connected.then(openWatching),
   ask: options => ask(client, options),
   askNobody,
   watch,
@@ -36,7 +35,7 @@ new Calls(process, {
 async function ask(asking, { count, to, timeout }) {
   const report = { open: count, early: 0, latest: 0, codes: {} }
   const asked = []
-  const settle = (code, begin) => {
+  const record = (code, begin) => {
     const late = clock() - begin - timeout
     report.open--
     // The clocks of a driver count whole milliseconds.
@@ -49,8 +48,8 @@ async function ask(asking, { count, to, timeout }) {
     const answer = asking.deliver(to, 'hang', number, { timeout })
     asked.push(
       answer.then(
-        () => settle('no error', begin),
-        error => settle(error.code ?? error.message, begin),
+        () => record('no error', begin),
+        error => record(error.code ?? error.message, begin),
       ),
     )
     if (number % IN_A_ROW === 0) await new Promise(resolve => setImmediate(resolve))
@@ -59,7 +58,7 @@ async function ask(asking, { count, to, timeout }) {
   return report
 }
 
-/** The same of a client that has no server. */
+/** The same for a client without a server. */
 async function askNobody(options) {
   const lonely = new Client({ domain: `${domain}-nobody` })
   lonely.connect().catch(() => {})
@@ -68,7 +67,7 @@ async function askNobody(options) {
   return report
 }
 
-/** Round trips to the server, one behind the other. */
+/** Round trips to the server, one after the other. */
 async function watch() {
   isWatching = true
   while (isWatching) {

@@ -1,6 +1,6 @@
 'use strict'
 
-/** A process whose peers are hostile. */
+/** The process of the hostile peers. */
 
 const { Calls } = require('./calls')
 const { attacks } = require('./hostile/attacks')
@@ -9,7 +9,7 @@ const { Random } = require('./random')
 const { domain, seed } = JSON.parse(process.argv[2])
 const random = new Random(seed)
 
-const conductor = new Calls(process, {
+const controller = new Calls(process, {
   up: () => true,
   attack: ({ name, scale }) => attacks[name]({ path: `/tmp/IPC.io.${domain}`, scale, random, broadcast }),
   vitals: () => ({ stalls: [] }),
@@ -18,5 +18,5 @@ const conductor = new Calls(process, {
 })
 
 function broadcast(count, size) {
-  return conductor.call('broadcast', { count, size })
+  return controller.call('broadcast', { count, size })
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Calls between the conductor and the processes that it started, on Node's channel between them. */
+/** Calls between the controller and the processes that it started, through Node's channel between them. */
 
 class Calls {
   #channel
@@ -8,7 +8,7 @@ class Calls {
   #waiting = new Map()
   #next = 1
 
-  /** `channel` is a child or `process`. `methods` are what the other side may call. */
+  /** `channel` is a child or `process`. `methods` are the functions that the other side may call. */
   constructor(channel, methods = {}) {
     this.#channel = channel
     this.#methods = methods
@@ -29,7 +29,7 @@ class Calls {
     })
   }
 
-  /** The other side may call this one too. */
+  /** Lets the other side call one more method. */
   allow(method, answer) {
     this.#methods[method] = answer
   }
@@ -42,7 +42,7 @@ class Calls {
     } catch (thrown) {
       answer = { id, error: thrown?.stack ?? String(thrown) }
     }
-    // The conductor may be gone.
+    // The controller may be gone.
     if (this.#channel.connected) this.#channel.send(answer, () => {})
   }
 

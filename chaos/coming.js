@@ -1,15 +1,15 @@
 'use strict'
 
-/** A process of clients that come and go. */
+/** A process with clients that connect and close. */
 
 const { Client } = require('..')
 const { Calls } = require('./calls')
 const { Journal } = require('./journal')
 const { Random } = require('./random')
-const { Traffic } = require('./traffic')
+const { Workload } = require('./workload')
 const { descriptors, openWatching, ownMemory } = require('./vitals')
 
-/** A client may take so long to connect or to close, in milliseconds. */
+/** How long a client may take to connect or to close, in milliseconds. */
 const PATIENCE = 30_000
 
 const { domain, index, seed, journal: path } = JSON.parse(process.argv[2])
@@ -17,9 +17,8 @@ const random = new Random(seed)
 const journal = new Journal(path)
 let next = 0
 
-openWatching()
 new Calls(process, {
-  up: () => true,
+  up: openWatching,
   come,
   vitals: () => ({ memory: ownMemory(), descriptors: descriptors(process.pid), stalls: [] }),
   close: () => {},
@@ -38,20 +37,20 @@ async function come({ count, atOnce }) {
   return report
 }
 
-/** The numbers of one life must not begin anew: each client is a life of its own. */
+/** Each client is a separate life, as the numbers within one life must not begin again. */
 async function visit(life, report) {
-  const traffic = new Traffic({ journal, index, life, peers: [], seed: random.seed() })
-  const client = new Client({ domain, name: `visitor${index}-${life}` }, traffic.handlers)
-  traffic.join(client)
-  await settles('connect', client.connect(), report)
-  if (random.percent(50)) await settles('talk', traffic.run({ messages: random.between(1, 5) }), report)
-  await settles('close', client.close(), report)
-  const { open, faults } = traffic.state()
+  const workload = new Workload({ journal, index, life, peers: [], seed: random.seed() })
+  const client = new Client({ domain, name: `visitor${index}-${life}` }, workload.handlers)
+  workload.join(client)
+  await completes('connect', client.connect(), report)
+  if (random.percent(50)) await completes('talk', workload.run({ messages: random.between(1, 5) }), report)
+  await completes('close', client.close(), report)
+  const { open, faults } = workload.state()
   report.open += open
   report.faults.push(...faults)
 }
 
-async function settles(what, promise, report) {
+async function completes(what, promise, report) {
   let timer
   const late = new Promise(resolve => {
     timer = setTimeout(resolve, PATIENCE, 'late')

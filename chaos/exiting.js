@@ -1,9 +1,9 @@
 'use strict'
 
-/** A program that ends by `process.exit()`, in one of several ways. */
+/** A program that ends in one of several ways. */
 
 const { Client, Server } = require('..')
-const { letter } = require('./letter')
+const { payload } = require('./payload')
 
 /** Its index in the server's journal. */
 const INDEX = 1
@@ -27,7 +27,7 @@ async function main() {
 
 function send(client) {
   for (let number = 1; number <= messages; number++) {
-    client.send('note', letter(INDEX, life, number)).catch(() => {})
+    client.send('note', payload(INDEX, life, number)).catch(() => {})
   }
 }
 

@@ -1,20 +1,20 @@
 'use strict'
 
-/** A process with many honest clients, which send at a steady pace, and look how long an answer takes. */
+/** A process with many honest clients, which send at a steady rate and measure how long an answer takes. */
 
 const { Client } = require('..')
 const { Calls } = require('./calls')
 const { Journal, clock } = require('./journal')
-const { nameOf } = require('./letter')
+const { nameOf } = require('./payload')
 const { Random } = require('./random')
 const { StallMeter } = require('./stalls')
-const { Traffic } = require('./traffic')
+const { Workload } = require('./workload')
 
-/** Each client sends a round so often, in milliseconds. */
+/** The interval at which each client sends a round, in milliseconds. */
 const PACE = 250
 const MESSAGES_A_ROUND = 10
 
-/** How often somebody looks how long an answer takes, in milliseconds. */
+/** The interval between measurements of an answer, in milliseconds. */
 const LOOK = 10
 
 const { domain, members: places, count, seed } = JSON.parse(process.argv[2])
@@ -26,16 +26,16 @@ let worst = 0
 
 const members = places.map(({ index, journal }) => {
   const peers = everybody.filter(peer => peer !== index)
-  const traffic = new Traffic({
+  const workload = new Workload({
     journal: new Journal(journal),
     index,
     life: 0,
     peers,
     seed: random.seed(),
   })
-  const client = new Client({ domain, name: nameOf(index) }, traffic.handlers)
-  traffic.join(client)
-  return { client, traffic }
+  const client = new Client({ domain, name: nameOf(index) }, workload.handlers)
+  workload.join(client)
+  return { client, workload }
 })
 const connected = Promise.all(members.map(({ client }) => client.connect()))
 
@@ -53,9 +53,9 @@ new Calls(process, {
     worst = 0
     return found
   },
-  fence: () => Promise.all(members.map(({ traffic }) => traffic.fence())),
+  fence: () => Promise.all(members.map(({ workload }) => workload.fence())),
   state: () => {
-    const states = members.map(({ traffic }) => traffic.state())
+    const states = members.map(({ workload }) => workload.state())
     return {
       open: states.reduce((sum, { open }) => sum + open, 0),
       faults: states.flatMap(({ faults }) => faults.slice(0, 2)),
@@ -66,15 +66,15 @@ new Calls(process, {
   exit: () => setImmediate(() => process.exit(0)),
 })
 
-async function talk({ traffic }) {
+async function talk({ workload }) {
   await sleep(random.between(0, PACE))
   while (isTalking) {
-    await traffic.run({ messages: MESSAGES_A_ROUND, perDelivery: MESSAGES_A_ROUND, large: false })
+    await workload.run({ messages: MESSAGES_A_ROUND, perDelivery: MESSAGES_A_ROUND, large: false })
     await sleep(PACE)
   }
 }
 
-/** How long an answer of the server takes, less what this process itself was held up. */
+/** How long an answer of the server takes, minus the time in which this process was blocked. */
 async function watch() {
   const [{ client }] = members
   while (isTalking) {

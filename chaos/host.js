@@ -1,6 +1,6 @@
 'use strict'
 
-/** A process whose worker threads are terminated, while a client of its main thread goes on. */
+/** A process whose worker threads are terminated, while a client in its main thread continues. */
 
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
@@ -10,7 +10,7 @@ const { Calls } = require('./calls')
 const { Random } = require('./random')
 const { descriptors, openWatching, ownMemory } = require('./vitals')
 
-/** A worker lives so long at most, from when it was made, in milliseconds. */
+/** The longest life of a worker, in milliseconds. */
 const LONGEST_LIFE = 250
 
 const { domain, seed } = JSON.parse(process.argv[2])
@@ -18,9 +18,8 @@ const random = new Random(seed)
 const client = new Client({ domain, name: 'host' })
 const connected = client.connect()
 
-openWatching()
 new Calls(process, {
-  up: () => connected,
+  up: () => connected.then(openWatching),
   terminate,
   vitals: () => ({ memory: ownMemory(), descriptors: descriptors(process.pid) }),
   close: () => client.close(),
@@ -52,7 +51,7 @@ async function live(life, folder, report) {
   await worker.terminate()
 }
 
-/** Deliveries of the main thread, one behind the other. */
+/** Deliveries of the main thread, one after the other. */
 async function witnesses(report, isOver) {
   let number = 0
   while (!isOver()) {

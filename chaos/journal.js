@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * What a process has seen, in a file of records of one size. They are written at once where they have to
- * survive the death of the process: what the kernel has, a SIGKILL does not take away.
+ * What a process has sent and received, in a file of records of one size. Records that must survive the process are
+ * written at once: data that the kernel has is not lost by a SIGKILL.
  */
 
 const fs = require('node:fs')
@@ -10,13 +10,13 @@ const fs = require('node:fs')
 const SIZE = 24
 const ROOM = 4096 * SIZE
 
-/** What a record says. */
+/** The types of records. */
 const WHAT = { SENT: 1, SETTLED: 2, FAILED: 3, GOT: 4, STARTING: 5, CONNECTED: 6, WRONG: 7 }
 
-/** How a message went. Whatever is above `SERVER_EMIT` comes from the server. */
+/** The kinds of messages. Those from `SERVER_EMIT` on come from the server. */
 const KIND = { NONE: 0, SEND: 1, EMIT: 2, BROADCAST: 3, DELIVERY: 4, SERVER_EMIT: 5, SERVER_BROADCAST: 6 }
 
-/** The codes that a call may be rejected with, by their place here. */
+/** The codes of errors. A record has the index of one of them. */
 const CODES = [
   'another error',
   'ERR_IPC_TIMEOUT',
@@ -58,7 +58,7 @@ class Journal {
     this.#used = 0
   }
 
-  /** Calls `each(what, kind, peer, life, number, detail, time)` with all records of a file, which may be missing. */
+  /** Calls `each(what, kind, peer, life, number, detail, time)` for each record of a file, which may be missing. */
   static read(path, each) {
     if (!fs.existsSync(path)) return
     const bytes = fs.readFileSync(path)

@@ -6,12 +6,12 @@
  */
 
 const { Journal, WHAT, KIND, CODES } = require('./journal')
-const { SERVER } = require('./letter')
+const { SERVER } = require('./payload')
 
-/** A server keeps messages so long for clients that are on their way, in milliseconds; less what a clock may be off. */
+/** How long a starting server holds messages for absent clients, in milliseconds, minus the tolerance of the clocks. */
 const KEEPS = 1900
 
-/** Examples that are told of each kind of fault. */
+/** How many examples are reported of each kind of fault. */
 const EXAMPLES = 5
 
 class Ledger {
@@ -20,18 +20,20 @@ class Ledger {
   rejected = {}
   examples = []
   #streams = new Map()
-  /** When each life of the server began, and when all clients were connected to it. */
+  /** For each life of the server: when it began, and when all clients were connected. */
   #lives = []
-  #crew
+  #processes
 
   /**
-   * `crew` has the journals and the kills. `allowedRewinds` is how often a stream may begin again with what it had
+   * `processes` has the journals and the kills. `allowedRewinds` is how often a stream may repeat messages that it had
    * received.
    */
-  constructor(crew, { allowedRewinds = 0 } = {}) {
-    this.#crew = crew
-    for (const [life, path] of crew.journals[SERVER].entries()) this.#readServersLife(path, life)
-    const paths = crew.journals.flatMap((lives, index) => Object.values(lives).map(path => ({ index, path })))
+  constructor(processes, { allowedRewinds = 0 } = {}) {
+    this.#processes = processes
+    for (const [life, path] of processes.journals[SERVER].entries()) this.#readServersLife(path, life)
+    const paths = processes.journals.flatMap((lives, index) =>
+      Object.values(lives).map(path => ({ index, path })),
+    )
     for (const { index, path } of paths) this.#readSent(path, index)
     for (const { index, path } of paths) this.#readGot(path, index)
     for (const stream of this.#streams.values()) this.#judge(stream, allowedRewinds)
@@ -42,12 +44,13 @@ class Ledger {
     const facts = {
       start: undefined,
       complete: undefined,
-      end: this.#crew.kills[life] ?? Number.POSITIVE_INFINITY,
+      end: this.#processes.kills[life] ?? Number.POSITIVE_INFINITY,
     }
     this.#lives[life] = facts
     Journal.read(path, (what, _kind, peer, _life, _number, _detail, time) => {
       if (what === WHAT.STARTING) facts.start = time
-      if (what === WHAT.CONNECTED && connected.add(peer).size === this.#crew.count) facts.complete ??= time
+      if (what === WHAT.CONNECTED && connected.add(peer).size === this.#processes.count)
+        facts.complete ??= time
     })
   }
 
@@ -117,22 +120,22 @@ class Ledger {
 
   /** Whether docs/guarantees.md promises that it arrives. */
   #isOwed(stream, sent, number) {
-    // Whoever was told that it failed knows.
+    // Its sender knows that it failed.
     if (sent.code !== undefined) return false
-    // One that follows it was received.
+    // A later message was received.
     const wasOvertaken = number < stream.highest
     if (stream.sender === SERVER) {
-      // What a server sends by itself is in its memory alone, until it is written.
-      return wasOvertaken || this.#crew.kills[stream.life] === undefined
+      // Messages of the server itself are only in its memory until they are written.
+      return wasOvertaken || this.#processes.kills[stream.life] === undefined
     }
     if (sent.kind === KIND.BROADCAST) return this.#isBroadcastOwed(sent)
-    // One that a receiver has not read when it is killed fails, which a sender that is killed as well can't tell.
+    // A delivery fails if its receiver is killed before it reads it. A sender that is killed too cannot record that.
     if (sent.kind === KIND.DELIVERY) return sent.settledAt !== undefined
-    // A sender that was killed takes with it what nobody has acknowledged.
+    // Messages of a killed sender that were not acknowledged are lost.
     return wasOvertaken || sent.settledAt !== undefined
   }
 
-  /** Broadcasts are for those who are there, or come within two seconds of a start if it had to wait for the server. */
+  /** A broadcast is for clients that are connected, or that connect within two seconds after the start it waited for. */
   #isBroadcastOwed({ sentAt, settledAt }) {
     if (settledAt === undefined) return false
     const life = this.#lives.findLast(({ start }) => start !== undefined && start <= settledAt)
@@ -140,9 +143,9 @@ class Ledger {
     return sentAt > life.complete || (sentAt < life.start && life.complete - life.start < KEEPS)
   }
 
-  /** Where it was sent and settled between the starts of servers. */
+  /** When it was sent and settled, relative to the starts of servers. */
   #when({ sentAt, settledAt }) {
-    if (this.#crew.kills.length === 0) return ''
+    if (this.#processes.kills.length === 0) return ''
     const place = time => {
       const life = this.#lives.findLastIndex(({ start }) => start !== undefined && start <= time)
       const since = life < 0 ? 0 : Math.round(time - this.#lives[life].start)

@@ -1,14 +1,14 @@
 'use strict'
 
-/** The data of a message: who sent it in which of its lives, and its number for each receiver. */
+/** The data of a message: its sender, which life of the sender, and its number for each receiver. */
 
-/** The server is the first of all. */
+/** The index of the server. */
 const SERVER = 0
 
 const HEADER = 12
 
-/** For one receiver. `size` adds so much text, or makes it raw bytes where `raw`. */
-function letter(sender, life, number, size = 0, raw = false) {
+/** For one receiver. `size` is the length of additional text, or of raw bytes if `raw` is true. */
+function payload(sender, life, number, size = 0, raw = false) {
   if (!raw) return { s: sender, l: life, n: number, t: size > 0 ? 'x'.repeat(size) : undefined }
   const bytes = Buffer.alloc(HEADER + size)
   bytes.writeUInt32LE(sender, 0)
@@ -17,12 +17,12 @@ function letter(sender, life, number, size = 0, raw = false) {
   return bytes
 }
 
-/** For all: `numbers` has one at the place of each receiver, or 0. */
-function circular(sender, life, numbers) {
+/** For all receivers: `numbers` has the number for each, by its index, or 0. */
+function broadcastPayload(sender, life, numbers) {
   return { s: sender, l: life, v: numbers }
 }
 
-/** Who sent it, and the number for `receiver`, which is 0 where it is not meant. */
+/** The sender, and the number for `receiver`, which is 0 if the message is not for it. */
 function read(data, receiver) {
   if (Buffer.isBuffer(data)) {
     return { sender: data.readUInt32LE(0), life: data.readUInt32LE(4), number: data.readUInt32LE(8) }
@@ -30,7 +30,7 @@ function read(data, receiver) {
   return { sender: data.s, life: data.l, number: data.n ?? data.v[receiver] ?? 0 }
 }
 
-/** What a delivery is answered with. */
+/** The answer to a delivery. */
 function answerTo(number) {
   return number * 3 + 1
 }
@@ -43,4 +43,4 @@ function indexOf(name) {
   return Number(name.slice(1))
 }
 
-module.exports = { SERVER, letter, circular, read, answerTo, nameOf, indexOf }
+module.exports = { SERVER, payload, broadcastPayload, read, answerTo, nameOf, indexOf }

@@ -1,6 +1,6 @@
 'use strict'
 
-/** The processes of a campaign: one server and clients, each with a life of its own each time it is started anew. */
+/** The processes of a campaign: one server and clients. Each start of one is another life. */
 
 const { fork } = require('node:child_process')
 const fs = require('node:fs')
@@ -9,25 +9,25 @@ const path = require('node:path')
 
 const { Calls } = require('./calls')
 const { clock } = require('./journal')
-const { SERVER } = require('./letter')
+const { SERVER } = require('./payload')
 const { descriptors, resident } = require('./vitals')
 
-/** Where the kernel keeps a file in memory, so that no disk holds anybody up. */
+/** The kernel keeps files here in memory, so that no process waits for a disk. */
 const SHARED_MEMORY = '/dev/shm'
 
-/** How long a process may take to answer that it is there. */
+/** How long `until` waits by default, in milliseconds. */
 const PATIENCE = 60_000
 
 let opened = 0
 
-class Crew {
-  /** Sentences about processes that did what they should not. */
+class Processes {
+  /** Sentences that describe faults of processes. */
   faults = []
   /** When the server was killed. */
   kills = []
-  /** When a member was stopped: from when to when. */
+  /** When members were stopped, and when they continued. */
   stops = []
-  /** By index, the server's first, the paths of the journals of all lives. */
+  /** The paths of the journals of all lives, by index. */
   journals = []
   members = []
 
@@ -47,7 +47,7 @@ class Crew {
     return this.members.slice(SERVER + 1)
   }
 
-  /** Starts the server; `started` resolves when it takes calls. */
+  /** Starts the server; `started` resolves when it accepts calls. */
   startServer(options = {}) {
     return this.#start(SERVER, 'server.js', { options: { domain: this.domain, ...options } })
   }
@@ -64,12 +64,12 @@ class Crew {
     return this.#start(index, 'client.js', { domain: this.domain, index, peers, seed: this.random.seed() })
   }
 
-  /** Starts another program of this folder, which gets the domain and a journal at an index of its own. */
+  /** Starts another program of this folder, which gets the domain, an index and a journal. */
   startHost(index, program, facts) {
     return this.#start(index, program, { domain: this.domain, index, ...facts })
   }
 
-  /** The path of the journal of a client's life that a program of the campaign's own writes. */
+  /** The path of the journal of one life of a client, for a program that writes several journals. */
   journalOf(index, life) {
     this.journals[index] ??= []
     this.journals[index][life] ??= path.join(this.folder, `${index}.${life}`)
@@ -95,12 +95,12 @@ class Crew {
     }
   }
 
-  /** Asks all clients. */
+  /** Calls a method of all clients. */
   all(method, options) {
     return Promise.all(this.clients.map(client => client.calls.call(method, options)))
   }
 
-  /** Closes everything in the proper way; what does not close in time is a fault. */
+  /** Closes all processes. One that does not close in time is a fault. */
   async close() {
     for (const member of [...this.clients, this.server]) {
       if (!member || member.hasEnded) continue
@@ -114,14 +114,14 @@ class Crew {
     }
   }
 
-  /** Whatever is left, also where the campaign failed. */
+  /** Ends and removes what is left, also if the campaign failed. */
   dispose() {
     for (const { child, hasEnded } of this.members.filter(Boolean)) if (!hasEnded) child.kill('SIGKILL')
     fs.rmSync(this.folder, { recursive: true, force: true })
     for (const file of this.files()) fs.rmSync(file, { recursive: true, force: true })
   }
 
-  /** What lies in /tmp of this domain. */
+  /** The files of this domain in /tmp. */
   files() {
     return fs
       .readdirSync('/tmp', { withFileTypes: true })
@@ -165,24 +165,24 @@ class Crew {
   }
 }
 
-/** Resolves to undefined after so many milliseconds. */
+/** Resolves to undefined after `milliseconds`. */
 function later(milliseconds) {
   return new Promise(resolve => setTimeout(resolve, milliseconds).unref())
 }
 
-/** Waits, for at most so many milliseconds, until `isSo()` gives something; resolves to that. */
-async function until(isSo, milliseconds = PATIENCE) {
+/** Waits, for at most `milliseconds`, until `condition()` returns something truthy; resolves to that. */
+async function until(condition, milliseconds = PATIENCE) {
   const end = clock() + milliseconds
   for (;;) {
-    const value = await isSo()
+    const value = await condition()
     if (value || clock() > end) return value
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }
 
-/** A process's vitals as seen from outside. */
+/** The descriptors and the memory of a process, read from outside. */
 function outside({ child }) {
   return { descriptors: descriptors(child.pid), memory: resident(child.pid) }
 }
 
-module.exports = { Crew, later, until, outside }
+module.exports = { Processes, later, until, outside }

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Random numbers that a seed repeats. What processes do with them in their time is not repeated. */
+/** Random numbers that a seed repeats. The scheduling of processes is not repeated. */
 class Random {
   #state
 
@@ -22,7 +22,7 @@ class Random {
     return low + Math.floor(this.fraction() * (high - low))
   }
 
-  /** True in so many of a hundred cases. */
+  /** True in `percent` of 100 cases. */
   percent(share) {
     return this.fraction() * 100 < share
   }

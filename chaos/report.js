@@ -1,6 +1,6 @@
 'use strict'
 
-/** What campaigns have found, as a table. */
+/** The results of campaigns, as a table. */
 
 const COLUMNS = [
   ['campaign', 'campaign'],

@@ -5,12 +5,12 @@
 const { parseArgs } = require('node:util')
 
 const { campaigns } = require('./campaigns')
-const { Crew } = require('./crew')
+const { Processes } = require('./processes')
 const { Random } = require('./random')
 const { table } = require('./report')
 const { Verdict } = require('./verdict')
 
-/** How much of everything there is, in full and with --short. */
+/** The amounts, in full and with --short. */
 const FULL = {
   clients: 6,
   messages: 1_000_000,
@@ -39,13 +39,13 @@ const SHORT = {
 const HELP = `npm run chaos -- [--short] [--only campaign,…] [--driver loop|thread] [--seed n] [--messages n …]
   --short    a little of everything, in less than a minute
   --only     only these: ${campaigns.map(({ name }) => name).join(', ')}
-  --driver   under this driver only
-  --attack   of the hostile peers, these whose name has this in it
-  --seed     the same choices again; what processes do in their time is not repeated
+  --driver   with this driver only
+  --attack   only attacks whose name contains this
+  --seed     the same choices again; the scheduling of processes is not repeated
   ${Object.entries(FULL)
     .map(([key, value]) => `--${key} ${value}`)
     .join(' ')}
-             how much of what
+             the amounts
 `
 
 main().catch(error => {
@@ -69,16 +69,16 @@ async function main() {
 async function lead(campaign, driver, { seed, amounts }) {
   process.stdout.write(`\n${campaign.name}, ${driver}: ${campaign.title}\n`)
   const verdict = new Verdict()
-  const crew = new Crew({ driver, random: new Random(seed) })
-  const dispose = () => crew.dispose()
+  const processes = new Processes({ driver, random: new Random(seed) })
+  const dispose = () => processes.dispose()
   process.once('exit', dispose)
   const start = performance.now()
   try {
-    await campaign.run(crew, verdict, amounts)
-    verdict.leftovers(crew)
+    await campaign.run(processes, verdict, amounts)
+    verdict.leftovers(processes)
   } catch (error) {
     verdict.fault(error.stack)
-    verdict.faults.push(...crew.faults)
+    verdict.faults.push(...processes.faults)
   } finally {
     dispose()
     process.off('exit', dispose)

@@ -1,15 +1,15 @@
 'use strict'
 
-/** The server of a campaign, in a process of its own: it keeps a journal, and sends messages of its own. */
+/** The server of a campaign, in its own process. It keeps a journal, and also sends messages itself. */
 
 const { Server } = require('..')
 const { Calls } = require('./calls')
 const { Journal, WHAT, KIND } = require('./journal')
-const { SERVER, letter, circular, read, answerTo, nameOf, indexOf } = require('./letter')
+const { SERVER, payload, broadcastPayload, read, answerTo, nameOf, indexOf } = require('./payload')
 const { StallMeter } = require('./stalls')
 const { descriptors, ownMemory } = require('./vitals')
 
-/** One of so many messages that come in leads to one of the server's own to its sender, and one to all. */
+/** One of this many received messages makes the server send one message to its sender, and a broadcast. */
 const EMIT_EVERY = 8
 const BROADCAST_EVERY = 160
 
@@ -32,9 +32,9 @@ const server = new Server(options, {
     return new Promise(resolve => setImmediate(resolve, answerTo(number)))
   },
   echo: ({ data }) => data,
-  /** What is answered comes behind all that the server has sent to this client. */
+  /** The answer comes after everything that the server has sent to this client. */
   fence: () => received,
-  reply: ({ name }) => void server.emit(name, 'note', letter(SERVER, life, 0)),
+  reply: ({ name }) => void server.emit(name, 'note', payload(SERVER, life, 0)),
   hang: () => new Promise(() => {}),
 })
 
@@ -68,7 +68,7 @@ new Calls(process, {
 
 function take({ data, redelivered }, kind) {
   const { sender, life: sendersLife, number } = read(data, SERVER)
-  // Before anything else: once it is acknowledged it has to be in the journal.
+  // First of all: a message must be in the journal before it is acknowledged.
   journal.add(WHAT.GOT, kind, sender, sendersLife, number, redelivered ? 1 : 0)
   journal.flush()
   received++
@@ -81,14 +81,14 @@ function take({ data, redelivered }, kind) {
 function emitTo(index) {
   const number = next(index, KIND.SERVER_EMIT)
   journal.flush()
-  server.emit(nameOf(index), 'note', letter(SERVER, life, number))
+  server.emit(nameOf(index), 'note', payload(SERVER, life, number))
 }
 
 function broadcast() {
   const numbers = []
   for (const index of last.keys()) numbers[index] = next(index, KIND.SERVER_BROADCAST)
   journal.flush()
-  server.broadcast('all', circular(SERVER, life, numbers))
+  server.broadcast('all', broadcastPayload(SERVER, life, numbers))
 }
 
 function next(index, kind) {

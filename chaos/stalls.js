@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * How long the event loop of this thread was held up. Time in which the process was ready and others had the CPU
- * does not count, where the system tells of it: a busy machine is not our fault.
+ * How long the event loop of this thread was blocked. Time in which the process was ready and others had the CPU
+ * does not count, if the system reports it.
  */
 
 const fs = require('node:fs')
@@ -10,14 +10,14 @@ const { clock } = require('./journal')
 
 const STEP = 20
 
-/** Shorter ones are not kept. */
+/** Shorter stalls are ignored. */
 const WORTH_KEEPING = 50
 
-/** How long a process may need to be itself again after it was stopped. */
+/** How long a process may need to recover after it was stopped. */
 const GRACE = 100
 
 class StallMeter {
-  /** Each with the time at which it `ended`, and its length, all in milliseconds. */
+  /** Each has the time when it `ended`, and its length, in milliseconds. */
   stalls = []
   #last = clock()
   #waited = waitedForCpu()
@@ -44,7 +44,7 @@ class StallMeter {
   }
 }
 
-/** Whether a stall is that of a process that was stopped, or waited for one: `stopped` has when each stop began and ended. */
+/** Whether a stall comes from a stopped process: `stopped` has when each stop began and ended. */
 function isOfStop({ ended, length }, stopped) {
   return stopped.some(({ from, to }) => ended >= from && ended - length <= to + GRACE)
 }

@@ -1,17 +1,17 @@
 'use strict'
 
-/** What a campaign has found: figures for the table, and sentences about each thing that should not be. */
+/** The result of a campaign: figures for the table, and a sentence about each fault. */
 
 const { Ledger } = require('./ledger')
-const { until } = require('./crew')
+const { until } = require('./processes')
 
-/** Memory may be so much larger than before, in MiB. */
+/** How much memory may have grown, in MiB. */
 const GROWTH = 30
 
-/** How long memory and descriptors may take to go back, in milliseconds. */
+/** How long memory and descriptors may take to be released, in milliseconds. */
 const GOES_BACK_WITHIN = 10_000
 
-/** How long an event loop may be held up, in milliseconds. */
+/** How long an event loop may be blocked, in milliseconds. */
 const LONGEST_STALL = 250
 
 class Verdict {
@@ -22,9 +22,9 @@ class Verdict {
     this.faults.push(sentence)
   }
 
-  /** Messages sent against messages received. `excused` are codes that calls may be rejected with. */
-  messages(crew, { allowedRewinds = 0, excused = [], exactlyOnce = false } = {}) {
-    const { counts, rejected, examples } = new Ledger(crew, { allowedRewinds })
+  /** Compares messages sent and received. `excused` are the codes that calls may be rejected with. */
+  messages(processes, { allowedRewinds = 0, excused = [], exactlyOnce = false } = {}) {
+    const { counts, rejected, examples } = new Ledger(processes, { allowedRewinds })
     const { sent, received, lost, reordered, unmarked, marked, wrong } = counts
     Object.assign(this.figures, { sent, received, lost, reordered, unmarked, marked })
     this.faults.push(...examples)
@@ -37,20 +37,20 @@ class Verdict {
     if (received === 0) this.fault('nothing was received')
   }
 
-  /** Promises that are open where nothing is under way any more. */
+  /** Promises that are open although nothing is outstanding. */
   unsettled(count) {
     this.figures.unsettled = (this.figures.unsettled ?? 0) + count
     if (count > 0) this.fault(`${count} promises have not settled`)
   }
 
-  /** Stalls of event loops; those for which `isExcused(stall)` do not count. */
+  /** Stalls of event loops. Those for which `isExcused(stall)` is true do not count. */
   stalls(stalls, { limit = LONGEST_STALL, isExcused = () => false, of = 'a process' } = {}) {
     const longest = Math.max(0, ...stalls.filter(stall => !isExcused(stall)).map(({ length }) => length))
     this.figures.stall = Math.max(this.figures.stall ?? 0, longest)
     if (longest > limit) this.fault(`the event loop of ${of} was held up for ${longest} ms`)
   }
 
-  /** `look()` resolves to `{ memory, descriptors }`, which have to be what they were `before`. */
+  /** `look()` resolves to `{ memory, descriptors }`, which must be what they were `before`. */
   async goesBack(before, look, of, growth = GROWTH) {
     let now
     await until(async () => {
@@ -65,12 +65,12 @@ class Verdict {
     if (opened > 0) this.fault(`${of} has ${opened} descriptors more than before`)
   }
 
-  /** After everything is closed. */
-  leftovers(crew) {
-    const files = crew.files()
+  /** Checks what is left after everything is closed. */
+  leftovers(processes) {
+    const files = processes.files()
     this.figures.files = files.length
     if (files.length > 0) this.fault(`left behind: ${files.join(', ')}`)
-    this.faults.push(...crew.faults)
+    this.faults.push(...processes.faults)
   }
 }
 

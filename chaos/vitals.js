@@ -1,12 +1,14 @@
 'use strict'
 
-/** What the system says of a process: descriptors and memory. Nothing where there is no /proc. */
+/** The descriptors and the memory of a process, if there is /proc. */
 
+const { once } = require('node:events')
 const fs = require('node:fs')
+const { Client } = require('..')
 
 const MEBIBYTE = 2 ** 20
 
-/** How many descriptors a process has open; undefined where the system does not tell. */
+/** How many descriptors a process has open; undefined without /proc. */
 function descriptors(pid) {
   try {
     return fs.readdirSync(`/proc/${pid}/fd`).length
@@ -15,7 +17,7 @@ function descriptors(pid) {
   }
 }
 
-/** Resident memory of a process, in MiB; undefined where the system does not tell. */
+/** Resident memory of a process, in MiB; undefined without /proc. */
 function resident(pid) {
   try {
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))
@@ -25,16 +27,22 @@ function resident(pid) {
   }
 }
 
-/** This process's memory without V8's heap, in MiB, after a collection where it has been allowed. */
+/** This process's memory without V8's heap, in MiB, after a garbage collection if that is exposed. */
 function ownMemory() {
   global.gc?.()
   const { rss, heapTotal } = process.memoryUsage()
   return (rss - heapTotal) / MEBIBYTE
 }
 
-/** Node opens a descriptor for all that watch files when the first one does, and keeps it: from now on it is there. */
-function openWatching() {
-  fs.watch('/tmp', { persistent: false }).close()
+/**
+ * Makes a client wait for a server that does not exist. A process opens a descriptor for notices of files when a client
+ * waits for the first time, and keeps it: this opens it before descriptors are counted.
+ */
+async function openWatching() {
+  const client = new Client({ domain: `chaos-no-server-${process.pid}` })
+  client.connect().catch(() => {})
+  await once(client, 'waiting')
+  await client.close()
 }
 
 module.exports = { descriptors, resident, ownMemory, openWatching }

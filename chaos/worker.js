@@ -6,15 +6,15 @@ const { workerData } = require('node:worker_threads')
 
 const { Client } = require('..')
 const { Journal } = require('./journal')
-const { Traffic } = require('./traffic')
+const { Workload } = require('./workload')
 
-/** Its index in the journals: all of them are lives of one. */
+/** The index in the journals: all workers are lives of one client. */
 const INDEX = 2
 
 const { domain, life, seed, journal } = workerData
-const traffic = new Traffic({ journal: new Journal(journal), index: INDEX, life, peers: [], seed })
-const client = new Client({ domain, name: `worker${life}` }, traffic.handlers)
-traffic.join(client)
+const workload = new Workload({ journal: new Journal(journal), index: INDEX, life, peers: [], seed })
+const client = new Client({ domain, name: `worker${life}` }, workload.handlers)
+workload.join(client)
 client.connect()
-// Not more than the journals can hold.
-traffic.run({ messages: 20_000 })
+// At most as many as the journals can hold.
+workload.run({ messages: 20_000 })

@@ -1,16 +1,16 @@
 'use strict'
 
-/** What a client sends and takes: numbered messages of all kinds, in rounds, with a delivery at the end of each. */
+/** What a client sends and receives: numbered messages of all kinds, in rounds, each with a delivery at its end. */
 
 const { WHAT, KIND, codeOf } = require('./journal')
-const { SERVER, letter, circular, read, answerTo, nameOf } = require('./letter')
+const { SERVER, payload, broadcastPayload, read, answerTo, nameOf } = require('./payload')
 const { Random } = require('./random')
 
-/** Rounds under way at once. What they send fits into a socket: then nothing waits in the server's memory alone. */
+/** Concurrent rounds. Their messages fit into a socket, so that none is only in the server's memory. */
 const AT_ONCE = 4
 
-class Traffic {
-  /** Sentences about what should not have been. */
+class Workload {
+  /** Sentences that describe faults. */
   faults = []
   #journal
   #index
@@ -49,7 +49,7 @@ class Traffic {
     client.on('error', error => this.faults.push(error.stack))
   }
 
-  /** Sends so many `messages` in all, `perDelivery` of them for each delivery. Resolves when all promises have settled. */
+  /** Sends `messages` messages, `perDelivery` for each delivery. Resolves when all promises have settled. */
   async run({ messages, perDelivery = 20, large = true }) {
     const until = this.#sent + messages
     const rounds = Array.from({ length: AT_ONCE }, async () => {
@@ -58,11 +58,11 @@ class Traffic {
     await Promise.all(rounds)
   }
 
-  /** One more delivery to each: what was sent to anybody before has been handled when they are answered. */
+  /** One more delivery to each receiver. When these are answered, all messages before them have been handled. */
   async fence() {
     for (const receiver of [SERVER, ...this.#peers]) await this.#deliver(receiver)
     this.#journal.flush()
-    // Behind what the server itself has sent here.
+    // Its answer comes after everything that the server itself has sent to this client.
     await this.#client.deliver(null, 'fence', null)
   }
 
@@ -85,12 +85,12 @@ class Traffic {
   }
 
   #send(large) {
-    const data = this.#letter(SERVER, KIND.SEND, large)
+    const data = this.#payload(SERVER, KIND.SEND, large)
     return this.#watch(this.#client.send('note', data), KIND.SEND, [SERVER])
   }
 
   #emit(receiver) {
-    const data = this.#letter(receiver, KIND.EMIT, false)
+    const data = this.#payload(receiver, KIND.EMIT, false)
     return this.#watch(this.#client.emit(nameOf(receiver), 'note', data), KIND.EMIT, [receiver])
   }
 
@@ -98,12 +98,12 @@ class Traffic {
     const numbers = []
     for (const peer of this.#peers) numbers[peer] = this.#number(peer, KIND.BROADCAST)
     this.#journal.flush()
-    const data = circular(this.#index, this.#life, numbers)
+    const data = broadcastPayload(this.#index, this.#life, numbers)
     return this.#watch(this.#client.broadcast('all', data), KIND.BROADCAST, this.#peers)
   }
 
   #deliver(receiver, large = false) {
-    const data = this.#letter(receiver, KIND.DELIVERY, large)
+    const data = this.#payload(receiver, KIND.DELIVERY, large)
     const number = this.#last[receiver]
     const answer = this.#client.deliver(receiver === SERVER ? null : nameOf(receiver), 'ask', data)
     return this.#watch(answer, KIND.DELIVERY, [receiver], value => {
@@ -113,13 +113,13 @@ class Traffic {
     })
   }
 
-  /** Numbered, and in the journal before it is sent. */
-  #letter(receiver, kind, large) {
+  /** The data of the next message to a receiver, which is in the journal before it is sent. */
+  #payload(receiver, kind, large) {
     const number = this.#number(receiver, kind)
     this.#journal.flush()
     const isLarge = large && this.#random.percent(1)
     const size = isLarge ? this.#random.between(1000, 60_000) : 0
-    return letter(this.#index, this.#life, number, size, isLarge && this.#random.percent(50))
+    return payload(this.#index, this.#life, number, size, isLarge && this.#random.percent(50))
   }
 
   #number(receiver, kind) {
@@ -154,7 +154,7 @@ class Traffic {
 
   #take({ data, redelivered }, kind) {
     const { sender, life, number } = read(data, this.#index)
-    // A broadcast may reach a client that the server's own code has not heard of.
+    // A broadcast may reach a client before the server's program knows of it.
     if (number === 0) return 0
     this.#journal.add(WHAT.GOT, kind, sender, life, number, redelivered ? 1 : 0)
     this.#journal.flush()
@@ -162,4 +162,4 @@ class Traffic {
   }
 }
 
-module.exports = { Traffic }
+module.exports = { Workload }

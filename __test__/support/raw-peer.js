@@ -1,6 +1,6 @@
 'use strict'
 
-/** A client that speaks protocol 3 by hand, as docs/protocol.md describes it, for what ours never does. */
+/** A client that speaks protocol 3 by hand, as docs/protocol.md describes it, for what our client never does. */
 
 const { randomBytes } = require('node:crypto')
 const net = require('node:net')
@@ -28,7 +28,7 @@ const KIND = {
 
 const FLAG = { REDELIVERED: 1, QUEUED: 2, BYTES: 4, EXTENDED: 8 }
 
-/** The bytes of a frame. `fields` may lie, as a peer may. */
+/** The bytes of a frame. `fields` may contain wrong lengths. */
 function frameOf(
   kind,
   { flags = 0, id = 0, name = '', command = '', payload = '', extension = '', ...fields } = {},
@@ -53,7 +53,7 @@ function extensionOf(block) {
   return Buffer.concat([length, block])
 }
 
-/** A server by hand, at a path: calls `serve(socket)` when it has answered a client's handshake. */
+/** A server by hand, which listens at a path. It calls `serve(socket)` when it has answered a client's handshake. */
 function rawServer(path, serve) {
   const server = net.createServer(socket => {
     const splitter = new Splitter()
@@ -61,8 +61,8 @@ function rawServer(path, serve) {
     socket.once('data', bytes => {
       const name = JSON.parse(splitter.push(bytes)[0]).data
       const ipcio = { version: 2, server: 'by hand', resumed: false, received: 0, limit: 1 << 28 }
-      const welcome = textOf(name, 'handshake', randomBytes(16).toString('hex'))
-      socket.write(welcome.replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`))
+      const answer = textOf(name, 'handshake', randomBytes(16).toString('hex'))
+      socket.write(answer.replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`))
       serve(socket)
     })
   })
@@ -87,21 +87,21 @@ class RawPeer {
   }
 
   /** Goes through the handshake; resolves to the server's answer to it. */
-  async greet(name, hello) {
+  async handshake(name, fields) {
     const answered = new Inbox()
     const splitter = new Splitter()
-    const greeting = bytes => {
-      const [text] = splitter.push(bytes)
-      if (text === undefined) return
-      this.socket.off('data', greeting)
+    const onData = bytes => {
+      const [reply] = splitter.push(bytes)
+      if (reply === undefined) return
+      this.socket.off('data', onData)
       this.socket.on('data', rest => this.#read(rest))
-      const welcome = JSON.parse(text)
-      this.version = welcome.ipcio?.version
-      answered.take(welcome)
-      // What stands behind the answer are frames already.
-      this.#read(bytes.subarray(Buffer.byteLength(text)))
+      const answer = JSON.parse(reply)
+      this.version = answer.ipcio?.version
+      answered.take(answer)
+      // Bytes after the answer are frames.
+      this.#read(bytes.subarray(Buffer.byteLength(reply)))
     }
-    this.socket.on('data', greeting)
+    this.socket.on('data', onData)
     const ipcio = {
       version: 3,
       session: this.session,
@@ -109,12 +109,12 @@ class RawPeer {
       server: null,
       received: 0,
       limit: 1 << 28,
-      ...hello,
+      ...fields,
     }
-    const handshake = textOf(null, 'handshake', name).replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`)
-    this.socket.write(handshake)
-    const [welcome] = await answered.first(1)
-    return welcome
+    const text = textOf(null, 'handshake', name).replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`)
+    this.socket.write(text)
+    const [answer] = await answered.first(1)
+    return answer
   }
 
   write(bytes) {

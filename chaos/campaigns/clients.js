@@ -5,26 +5,26 @@ const { Conversation } = require('../conversation')
 const clients = {
   name: 'clients',
   title: 'clients are killed and started anew under their names',
-  async run(crew, verdict, { clients: count, messages, perDelivery, kills: times }) {
-    await crew.startServer().started
-    await crew.startClients(count)
+  async run(processes, verdict, { clients: count, messages, perDelivery, kills: times }) {
+    await processes.startServer().started
+    await processes.startClients(count)
     const share = Math.ceil(messages / count)
-    const conversation = await Conversation.begin(crew, { messages: share, perDelivery })
-    const moments = Array.from({ length: times }, () => crew.random.fraction()).sort()
+    const conversation = await Conversation.begin(processes, { messages: share, perDelivery })
+    const moments = Array.from({ length: times }, () => processes.random.fraction()).sort()
     for (const [at, moment] of moments.entries()) {
       await conversation.reaches(moment * messages)
-      // The first one lives, and with it what it has waited for since the beginning.
-      const index = crew.random.between(2, count + 1)
-      await crew.kill(index)
-      const client = crew.startClient(index)
+      // The first client is never killed, so that one client keeps its state from the beginning.
+      const index = processes.random.between(2, count + 1)
+      await processes.kill(index)
+      const client = processes.startClient(index)
       const rest = Math.ceil(share * Math.max(0.1, 1 - at / times))
       conversation.run(client, { messages: rest, perDelivery })
     }
     await conversation.end(verdict)
-    await crew.close()
-    verdict.messages(crew, {
+    await processes.close()
+    verdict.messages(processes, {
       allowedRewinds: times,
-      // Of those who were killed.
+      // Of the killed clients.
       excused: ['ERR_IPC_CLIENT_LEFT', 'ERR_IPC_NO_SUCH_CLIENT'],
     })
     verdict.figures.killed = times

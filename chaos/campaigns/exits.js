@@ -3,53 +3,53 @@
 const { spawn } = require('node:child_process')
 const path = require('node:path')
 
-const { later, outside } = require('../crew')
+const { later, outside } = require('../processes')
 const { Journal, WHAT } = require('../journal')
-const { SERVER } = require('../letter')
+const { SERVER } = require('../payload')
 
 const AT_ONCE = 3
 
-/** How long such a process may take, in milliseconds: it is started on a busy machine. */
+/** How long such a process may take, in milliseconds: the machine may be busy. */
 const PATIENCE = 20_000
 
-/** What a process does before it ends: see `exiting.js`. */
+/** What a process does before it ends, see `exiting.js`. */
 const WAYS = ['nothing', 'connecting', 'connected', 'sent', 'sent-in-exit', 'uncaught', 'server']
 
 const exits = {
   name: 'exits',
   title: 'processes end by process.exit(), with and without messages just sent',
-  async run(crew, verdict, { exits: count }) {
-    await crew.startServer({ quiet: true }).started
+  async run(processes, verdict, { exits: count }) {
+    await processes.startServer({ quiet: true }).started
     const expected = new Map()
     let next = 0
-    const before = outside(crew.server)
+    const before = outside(processes.server)
     await Promise.all(
       Array.from({ length: AT_ONCE }, async () => {
         while (next < count) {
           const life = next++
           const way = WAYS[life % WAYS.length]
-          const messages = crew.random.between(1, 100)
-          const result = await end(crew, { life, way, messages })
+          const messages = processes.random.between(1, 100)
+          const result = await end(processes, { life, way, messages })
           if (result.fault) verdict.fault(`${life}, ${way}: ${result.fault}`)
           if (way.startsWith('sent') || way === 'uncaught') expected.set(life, { way, messages })
         }
       }),
     )
     await later(200)
-    verdict.stalls((await crew.server.calls.call('vitals')).stalls, { of: 'the server' })
-    await verdict.goesBack(before, () => outside(crew.server), 'the server')
-    await crew.close()
-    compare(crew, verdict, expected)
+    verdict.stalls((await processes.server.calls.call('vitals')).stalls, { of: 'the server' })
+    await verdict.goesBack(before, () => outside(processes.server), 'the server')
+    await processes.close()
+    compare(processes, verdict, expected)
     verdict.figures.exited = count
   },
 }
 
-/** Runs one to its end. */
-async function end(crew, facts) {
+/** Runs a process to its end. */
+async function end(processes, facts) {
   const program = path.join(__dirname, '..', 'exiting.js')
-  const child = spawn(process.execPath, [program, JSON.stringify({ domain: crew.domain, ...facts })], {
+  const child = spawn(process.execPath, [program, JSON.stringify({ domain: processes.domain, ...facts })], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, IPCIO_DRIVER: crew.driver },
+    env: { ...process.env, IPCIO_DRIVER: processes.driver },
   })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', text => {
@@ -67,10 +67,10 @@ async function end(crew, facts) {
   return {}
 }
 
-/** What was sent right before the end, in what the socket takes at once, has to be there: once, and in order. */
-function compare(crew, verdict, expected) {
+/** Messages sent right before the end, as many as the socket takes at once, must arrive: once, and in order. */
+function compare(processes, verdict, expected) {
   const got = new Map()
-  Journal.read(crew.journals[SERVER][0], (what, _kind, _peer, life, number) => {
+  Journal.read(processes.journals[SERVER][0], (what, _kind, _peer, life, number) => {
     if (what !== WHAT.GOT) return
     if (!got.has(life)) got.set(life, [])
     got.get(life).push(number)

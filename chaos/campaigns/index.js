@@ -1,6 +1,6 @@
 'use strict'
 
-/** All campaigns, in the order in which they are led. */
+/** All campaigns, in the order in which they run. */
 const campaigns = [
   require('./kills'),
   require('./stops'),

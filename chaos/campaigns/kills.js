@@ -1,62 +1,65 @@
 'use strict'
 
 const { Conversation } = require('../conversation')
-const { later } = require('../crew')
-const { SERVER } = require('../letter')
+const { later } = require('../processes')
+const { SERVER } = require('../payload')
 
-/** So many of a hundred servers are killed soon after they were started. */
+/** The percentage of servers that are killed soon after they were started. */
 const EARLY = 30
 
-/** So many of the others are killed again while one client is away. */
+/** The percentage of the others that are killed again while one client is away. */
 const AWAY = 30
 
 const kills = {
   name: 'kills',
   title: 'the server is killed at any moment, also while clients are on their way back to it',
-  async run(crew, verdict, { clients, messages, perDelivery, kills: times }) {
-    await crew.startServer().started
-    await crew.startClients(clients)
-    const conversation = await Conversation.begin(crew, {
+  async run(processes, verdict, { clients, messages, perDelivery, kills: times }) {
+    await processes.startServer().started
+    await processes.startClients(clients)
+    const conversation = await Conversation.begin(processes, {
       messages: Math.ceil(messages / clients),
       perDelivery,
     })
-    const moments = Array.from({ length: times }, () => crew.random.fraction()).sort()
+    const moments = Array.from({ length: times }, () => processes.random.fraction()).sort()
     while (moments.length > 0) {
       await conversation.reaches(moments.shift() * messages)
-      await later(crew.random.between(0, 30))
-      await restart(crew)
-      if (moments.length > 0 && crew.random.percent(EARLY)) {
+      await later(processes.random.between(0, 30))
+      await restart(processes)
+      if (moments.length > 0 && processes.random.percent(EARLY)) {
         moments.shift()
-        await later(crew.random.between(0, 250))
-        await restart(crew)
-      } else if (moments.length > 0 && crew.random.percent(AWAY)) {
+        await later(processes.random.between(0, 250))
+        await restart(processes)
+      } else if (moments.length > 0 && processes.random.percent(AWAY)) {
         moments.shift()
-        await restartWithout(crew, crew.random.pick(crew.clients))
+        await restartWithout(processes, processes.random.pick(processes.clients))
       }
     }
-    await crew.server.started
+    await processes.server.started
     await conversation.end(verdict)
-    await crew.close()
-    // A client that is not back yet is not there for whoever asks the new server for it.
-    verdict.messages(crew, { allowedRewinds: crew.kills.length, excused: ['ERR_IPC_NO_SUCH_CLIENT'] })
-    verdict.figures.killed = crew.kills.length
+    await processes.close()
+    // A client that is not back yet is unknown to the new server.
+    verdict.messages(processes, {
+      allowedRewinds: processes.kills.length,
+      excused: ['ERR_IPC_NO_SUCH_CLIENT'],
+    })
+    verdict.figures.killed = processes.kills.length
   },
 }
 
-async function restart(crew) {
-  await crew.kill(SERVER)
-  crew.startServer()
+async function restart(processes) {
+  await processes.kill(SERVER)
+  processes.startServer()
 }
 
-/** One client is stopped while servers come and go: the others send to it meanwhile. */
-async function restartWithout(crew, client) {
-  await crew.server.started
-  const goOn = crew.stop(client)
-  await restart(crew)
-  await crew.server.started
-  await later(crew.random.between(0, 400))
-  await restart(crew)
-  await later(crew.random.between(0, 400))
+/** One client is stopped while servers are replaced, and the others send to it meanwhile. */
+async function restartWithout(processes, client) {
+  await processes.server.started
+  const goOn = processes.stop(client)
+  await restart(processes)
+  await processes.server.started
+  await later(processes.random.between(0, 400))
+  await restart(processes)
+  await later(processes.random.between(0, 400))
   goOn()
 }
 

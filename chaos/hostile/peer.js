@@ -1,40 +1,14 @@
 'use strict'
 
-/** A peer that says whatever it likes, in the bytes of docs/protocol.md. */
+/** A peer that may write anything. Its handshakes and frames are those of docs/protocol.md. */
 
 const { randomBytes } = require('node:crypto')
 const { once } = require('node:events')
 const net = require('node:net')
+const { KIND, frameOf } = require('../../__test__/support/raw-peer.js')
 
-const HEADER = 18
-
-const KIND = {
-  VOID: 0,
-  ACKNOWLEDGEMENT: 1,
-  SEND: 2,
-  EMIT: 3,
-  REQUEST: 5,
-  RESPONSE: 6,
-  CANCEL: 9,
-}
-
-const BROADCAST = 4
-
-/** A frame; `lies` may give other lengths than the true ones. */
-function frame(kind, { id = 0, flags = 0, name = '', command = '', payload = '' } = {}, lies = {}) {
-  const parts = [name, command, payload].map(part => Buffer.from(part))
-  const header = Buffer.alloc(HEADER)
-  const size = HEADER - 4 + parts.reduce((sum, part) => sum + part.length, 0)
-  header.writeUInt32LE(lies.size ?? size, 0)
-  header[4] = kind
-  header[5] = flags
-  header.writeUInt16LE(lies.name ?? parts[0].length, 6)
-  header.writeUInt16LE(lies.command ?? parts[1].length, 8)
-  header.writeBigUInt64LE(BigInt(id), 10)
-  return Buffer.concat([header, ...parts])
-}
-
-function handshake(name, facts) {
+/** The text of a handshake. */
+function handshakeOf(name, fields) {
   const ipcio = {
     version: 2,
     session: randomBytes(16).toString('hex'),
@@ -42,7 +16,7 @@ function handshake(name, facts) {
     server: null,
     received: 0,
     limit: 2 ** 28,
-    ...facts,
+    ...fields,
   }
   return JSON.stringify({ id: null, command: 'handshake', data: name, delivery: null, ipcio })
 }
@@ -58,10 +32,10 @@ class Peer {
     return peer
   }
 
-  /** Goes through the handshake, or is sent away. */
-  static async greet(path, name, facts) {
+  /** Connects and does the handshake. The server may refuse it. */
+  static async handshake(path, name, fields) {
     const peer = await Peer.connect(path)
-    await peer.write(handshake(name, facts))
+    await peer.write(handshakeOf(name, fields))
     if (!peer.isGone) await Promise.race([once(peer.socket, 'data').catch(() => {}), peer.gone])
     return peer
   }
@@ -81,7 +55,7 @@ class Peer {
     })
   }
 
-  /** Resolves when the system has taken it, or the peer is gone. */
+  /** Resolves when the system has taken the bytes, or the connection has ended. */
   write(bytes) {
     if (this.isGone || this.socket.destroyed) return
     return Promise.race([new Promise(resolve => this.socket.write(bytes, resolve)), this.gone])
@@ -98,4 +72,4 @@ class Peer {
   }
 }
 
-module.exports = { Peer, frame, handshake, KIND: { ...KIND, BROADCAST } }
+module.exports = { Peer, KIND, frameOf, handshakeOf }
