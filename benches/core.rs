@@ -2,7 +2,7 @@
 //! passes on from one client to another. `cargo bench` runs it.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests have sockets, files and a clock")]
-#![allow(clippy::unwrap_used, reason = "a benchmark that can't go on has to stop")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot continue must stop")]
 
 use std::time::{Duration, Instant};
 
@@ -143,7 +143,7 @@ fn options() -> Options {
     }
 }
 
-/// JSON of about so many bytes.
+/// JSON of about `size` bytes.
 fn payload(size: usize) -> Vec<u8> {
     let record = r#"{"id":17,"name":"ada","tags":["red","round"],"sold":false}"#;
     let records = vec![record; size.div_ceil(record.len() + 1)];

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Bundlers, called as docs/installing.md tells. Each makes a folder that is moved away from node_modules and run. */
+/** Bundlers, called as docs/installing.md says. Each creates a folder, which is moved away from node_modules and run. */
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -27,7 +27,7 @@ function webpack(project) {
     target: 'node',
     entry: project.add('round-trip.js'),
     output: { path: path.join(project.folder, 'bundle') },
-    // The loader's own path, as it is not installed in the project.
+    // With the path of the loader, as it is not installed in the project.
     module: { rules: [{ test: /\.node$/, loader: tools.nodeLoader }] },
   }
   const text = JSON.stringify(config).replace(/"test":\{\}/, 'test: /\\.node$/')
@@ -64,7 +64,7 @@ function bunCompiled(project) {
   return runElsewhere(project, 'program', null)
 }
 
-/** Runs a bundle where no node_modules is near, and tells what is in it. */
+/** Runs a bundle with no node_modules nearby, and returns its files. */
 function runElsewhere(project, program, runtime = process.execPath) {
   const place = project.path('bundle')
   fs.rmSync(place, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 'use strict'
 
-/** The Rust crate, packed, and a program outside of the repository that uses it. */
+/** The Rust crate, packed, and a program outside the repository that uses it. */
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -15,7 +15,7 @@ async function checkCrate(report) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ipcio-dist-check-'))
   try {
     await report.check('host: cargo package', () => {
-      // The program builds it, so this need not.
+      // The program builds it, so packaging need not.
       cargo(['package', '--package', 'ipcio', '--locked', '--allow-dirty', '--no-verify'], root)
     })
     await report.check('host: a Rust program outside of the repository', () => {
@@ -26,7 +26,7 @@ async function checkCrate(report) {
       const packed = path.join(folder, `ipcio-${version}`)
       fs.writeFileSync(manifest, fs.readFileSync(manifest, 'utf8').replace('PACKED', packed))
       fs.copyFileSync(path.join(root, 'Cargo.lock'), path.join(folder, 'Cargo.lock'))
-      // With what has been built already.
+      // With the existing build.
       const printed = cargo(['run', '--quiet', '--target-dir', target], folder)
       if (!printed.includes('It works.')) throw new Error(`it printed: ${printed}`)
     })

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Files out of Debian's packages, of other architectures and releases than this machine's, without installing them. */
+/** Files from Debian packages of other architectures and releases than this machine's, without installing them. */
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -37,13 +37,13 @@ function unpack(names, folder) {
     execFileSync('dpkg', ['-x', path.join(work, file), folder])
   }
   fs.rmSync(work, { recursive: true })
-  // The packages count on it.
+  // The packages rely on it.
   if (!fs.existsSync(path.join(folder, 'lib'))) fs.symlinkSync('usr/lib', path.join(folder, 'lib'))
 }
 
 module.exports = { unpack }
 
-/** Where this machine has Debian from. */
+/** The mirror that this machine uses. */
 function site() {
   const targets = execFileSync(
     'apt-get',

@@ -1,6 +1,6 @@
 'use strict'
 
-/** This machine's packages, installed out of their files into an empty folder. */
+/** This machine's packages, installed from their files into an empty folder. */
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -11,7 +11,7 @@ const { Project } = require('./project.js')
 
 const DRIVERS = ['loop', 'thread']
 
-/** What package managers would run, if they run scripts. */
+/** The scripts that package managers may run. */
 const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare']
 
 async function checkHost(report, tarballs, npm) {

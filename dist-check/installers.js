@@ -21,7 +21,7 @@ const INSTALLERS = {
     const settings = {
       npmRegistryServer: registry.address,
       unsafeHttpWhitelist: ['127.0.0.1'],
-      // The packages are some seconds old.
+      // The packages are only seconds old.
       npmMinimalAgeGate: 0,
       nodeLinker: 'node-modules',
       enableTelemetry: false,

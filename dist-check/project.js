@@ -1,6 +1,6 @@
 'use strict'
 
-/** Somebody's project, in an empty folder of its own on a system without Rust. */
+/** A user's project, in an empty folder on a system without Rust. */
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -9,7 +9,7 @@ const path = require('node:path')
 
 const WORKS = 'It works.'
 
-/** Where else programs would find Rust, a registry, or what was downloaded before. */
+/** Other places where programs would find Rust, a registry, or earlier downloads. */
 const HIDDEN = /^(npm_|NPM_|CARGO|RUST|IPCIO_|NODE_|BUN_|DENO_|YARN_|PNPM_|COREPACK_)/
 
 class Project {
@@ -35,7 +35,7 @@ class Project {
     }
   }
 
-  /** A path beside the project, which only lasts as long as it does. */
+  /** A path beside the project, which is removed with it. */
   path(...names) {
     return path.join(this.#base, ...names)
   }
@@ -52,7 +52,7 @@ class Project {
     return this.write(program, fs.readFileSync(path.join(__dirname, 'programs', program)))
   }
 
-  /** Runs a program, and returns all that it printed. Throws it where the program fails. */
+  /** Runs a program, and returns its output. Throws the output if the program fails. */
   run(program, args = [], options = {}) {
     const result = this.try(program, args, options)
     if (result.error) throw result.error
@@ -66,7 +66,7 @@ class Project {
     return this.run(this.#node, args, options)
   }
 
-  /** Runs a program that says that it works. */
+  /** Runs a program that prints that it works. */
   works(program, args, options) {
     const output = this.run(program, args, options)
     if (!output.includes(WORKS)) throw new Error(`it printed: ${output}`)
@@ -76,7 +76,7 @@ class Project {
     this.works(this.#node, args, options)
   }
 
-  /** Runs a program, whatever becomes of it. */
+  /** Runs a program, and returns its result even if it fails. */
   try(program, args, { env = {}, cwd = this.folder, timeout = 600_000 } = {}) {
     const shown = Object.entries(process.env).filter(([name]) => !HIDDEN.test(name))
     const { stdout, stderr, ...result } = spawnSync(program, args, {

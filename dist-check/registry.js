@@ -16,19 +16,19 @@ class Registry {
   #process
   address
 
-  /** Starts one that keeps its files in `folder`. */
+  /** Starts a registry that keeps its files in `folder`. */
   async start(folder) {
     const port = await freePort()
     fs.mkdirSync(folder, { recursive: true })
     const config = path.join(folder, 'config.json')
-    const everybody = { access: '$all', publish: '$all' }
+    const everyone = { access: '$all', publish: '$all' }
     fs.writeFileSync(
       config,
       JSON.stringify({
         storage: path.join(folder, 'storage'),
         auth: { htpasswd: { file: path.join(folder, 'htpasswd') } },
         uplinks: {},
-        packages: { '@ipcio/*': everybody, ipcio: everybody },
+        packages: { '@ipcio/*': everyone, ipcio: everyone },
         log: { type: 'file', path: path.join(folder, 'log'), level: 'warn' },
       }),
     )
@@ -46,10 +46,10 @@ class Registry {
     return this
   }
 
-  /** What a project's .npmrc has to say. */
+  /** The content of a project's .npmrc. */
   get npmrc() {
     const { host } = new URL(this.address)
-    return `registry=${this.address}\n//${host}/:_authToken=nobody\n`
+    return `registry=${this.address}\n//${host}/:_authToken=unused\n`
   }
 
   stop() {

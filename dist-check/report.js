@@ -1,11 +1,11 @@
 'use strict'
 
-/** Runs checks one after the other, and tells how each went. */
+/** Runs checks one after the other, and prints the result of each. */
 class Report {
   #only
   #rows = []
 
-  /** `only`: checks whose name contains one of these, all where there are none. */
+  /** `only`: runs the checks whose name contains one of these texts, or all if there are none. */
   constructor(only = []) {
     this.#only = only
   }
@@ -27,7 +27,7 @@ class Report {
     if (fault) console.log(fault.stack)
   }
 
-  /** Whether everything held. */
+  /** Whether all checks passed. */
   close() {
     const failed = this.#rows.filter(({ fault }) => fault)
     for (const { row } of failed) console.log(row)

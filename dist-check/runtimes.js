@@ -1,6 +1,6 @@
 'use strict'
 
-/** Runtimes of other kinds and versions than the one at hand, with the packages out of their files. */
+/** Other runtimes and versions than the current one, with packages from their files. */
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -9,7 +9,7 @@ const { Project } = require('./project.js')
 const { runSuite, installFiles } = require('./suite.js')
 const { tools, versionOf, NODES } = require('./tools.js')
 
-/** What there is to see of a binary in the suite, without much waiting. */
+/** The tests that show most about a binary and take little time. */
 const TESTS = [
   'package',
   'client',
@@ -42,7 +42,7 @@ async function checkRuntimes(report, tarballs) {
       project.works(tools.bun, [project.add('module.mjs')])
     }),
   )
-  // With what docs/installing.md tells to allow.
+  // With the permissions that docs/installing.md lists.
   await report.check(`runtime: Deno ${versionOf('@deno/linux-x64-glibc')}`, () =>
     within(process.execPath, tarballs, project => {
       const run = ['run', '--no-prompt', '--node-modules-dir=manual']
@@ -60,7 +60,7 @@ async function checkRuntimes(report, tarballs) {
 
 module.exports = { checkRuntimes }
 
-/** As docs/installing.md tells: the least that has to be allowed. */
+/** The least that must be allowed, as docs/installing.md says. */
 function permitted(project, version) {
   const permission = version < 22 ? '--experimental-permission' : '--permission'
   const program = project.add('round-trip.js')

@@ -1,6 +1,6 @@
 'use strict'
 
-/** The project's own test suite, run with a binary out of its package. */
+/** The project's own test suite, run with a binary from its package. */
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -26,7 +26,7 @@ function installFiles(tarballs, modules) {
   }
 }
 
-/** Lays the suite out in `folder`; it finds its binary in a node_modules folder there or above. */
+/** Copies the suite to `folder`. It finds its binary in a node_modules folder there or above. */
 function copySuite(folder) {
   for (const file of FILES) fs.cpSync(path.join(root, file), path.join(folder, file), { recursive: true })
 }
@@ -38,7 +38,7 @@ function runSuite(project, node, tests, options) {
   return passed(project.try(node, args, { timeout: LONGEST, ...options }))
 }
 
-/** How many tests passed, of what run.js printed. */
+/** How many tests passed, from the output of run.js. */
 function passed({ status, output }) {
   const counts = [...output.matchAll(/^\S* ?pass (\d+)$/gm)].map(([, count]) => Number(count))
   const total = counts.reduce((sum, count) => sum + count, 0)
@@ -48,7 +48,7 @@ function passed({ status, output }) {
 
 module.exports = { installFiles, copySuite, runSuite, passed, LONGEST }
 
-/** What failed, or the end of what was printed where the runner did not come that far. */
+/** The failures, or the end of the output if the runner did not get that far. */
 function failures(output) {
   const lines = output.split('\n')
   const failed = lines.filter(line => /^\s*(✖|not ok)/.test(line))

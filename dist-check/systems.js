@@ -1,6 +1,6 @@
 'use strict'
 
-/** Linux systems of other kinds: with musl in place of glibc, and on arm64 by way of qemu. */
+/** Other Linux systems: with musl instead of glibc, and on arm64 in qemu. */
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -11,14 +11,14 @@ const { Project } = require('./project.js')
 const { copySuite, installFiles, passed, LONGEST } = require('./suite.js')
 const { tools } = require('./tools.js')
 
-/** Where what was downloaded stays. */
+/** Where downloads are kept. */
 const folder = path.join(root, 'target', 'dist', 'check')
 
-/** What needs no more than qemu gives, and not too long. */
+/** Tests that work in qemu, and do not take too long. */
 const BEARABLE = ['package', 'client.test', 'server.test', 'payload', 'order']
 
 async function checkSystems(report, tarball) {
-  await report.check('system: linux-x64-musl: a system of its own without glibc', () => musl(tarball))
+  await report.check('system: linux-x64-musl: a separate system without glibc', () => musl(tarball))
   await report.check('system: linux-arm64-gnu, by qemu', () => {
     const libraries = downloaded('arm64', place =>
       unpack(['libc6:arm64', 'libstdc++6:arm64', 'libgcc-s1:arm64'], place),
@@ -75,7 +75,7 @@ function emulated(node, libraries, tarball, target) {
     installFiles([tarball('ipcio'), tarball(`ipcio-${target}`)], path.join(project.folder, 'node_modules'))
     project.works(qemu, ['-L', libraries, node, project.add('round-trip.js')])
 
-    // What the tests start has to be started by qemu too.
+    // Programs that the tests start must run in qemu too.
     const wrapper = project.write('node', `#!/bin/sh\nexec '${qemu}' -L '${libraries}' '${node}' "$@"\n`)
     fs.chmodSync(wrapper, 0o755)
     const hook = project.write('wrapped.js', `process.execPath = ${JSON.stringify(wrapper)}\n`)
@@ -92,7 +92,7 @@ function emulated(node, libraries, tarball, target) {
   }
 }
 
-/** A Node.js that was built for musl, out of a package for Python. */
+/** A Node.js that was built for musl, from a package for Python. */
 function muslNode(architecture) {
   const place = downloaded(`node-${architecture}`, into => {
     const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:', '--dest', into]

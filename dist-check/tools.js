@@ -1,6 +1,6 @@
 'use strict'
 
-/** Where the programs are that the packages are installed and run with: out of packages, none of this machine's. */
+/** The programs that install and run the packages. They come from packages, and not from this machine. */
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -8,7 +8,7 @@ const path = require('node:path')
 const own = path.join(__dirname, 'node_modules')
 const others = path.join(__dirname, 'full', 'node_modules')
 
-/** Versions of Node.js, the oldest and the newest that are supported among them. */
+/** Versions of Node.js, including the oldest and the newest supported ones. */
 const NODES = [20, 22, 24, 26]
 
 const tools = {

@@ -1,6 +1,6 @@
 'use strict'
 
-/** `npm run bench`: sets up, then measures. `npm run bench -- --help` tells what can be asked of it. */
+/** `npm run bench`: sets up, then measures. `npm run bench -- --help` lists the options. */
 
 require('./check-node.js')
 const { setUp } = require('./setup.js')

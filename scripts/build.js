@@ -4,8 +4,8 @@
  * Builds the addon for this machine in release mode and puts it where lib/binding.js looks for it: in a clone, and in
  * an installed package on a platform for which there is no package with a binary.
  *
- * By hand rather than with @napi-rs/cli: all that it would do for us is to run cargo and to copy one file, the types
- * are written by hand, and so building needs nothing but cargo.
+ * It does not use @napi-rs/cli, which would only run cargo and copy one file, as the types are written by hand. So a
+ * build needs only cargo.
  */
 
 require('./check-node.js')
@@ -27,7 +27,7 @@ function build() {
   checkRust()
   console.log(`Building ${fileName()} (the first time takes some minutes) ...`)
   const library = buildLibrary()
-  // A rename gives the file a new inode. Writing over the old one would crash whoever has it loaded.
+  // A rename gives the file a new inode. Overwriting the old one would crash processes that have loaded it.
   const temporary = `${filePath()}.${process.pid}`
   fs.copyFileSync(library, temporary)
   fs.renameSync(temporary, filePath())
@@ -48,6 +48,6 @@ function newestUnder(entry) {
 
 if (require.main === module) {
   build()
-  // Hundreds of megabytes that nobody needs again in a node_modules folder.
+  // Hundreds of megabytes that are not needed again in a node_modules folder.
   if (!isCheckout()) fs.rmSync(path.join(root, 'target'), { recursive: true, force: true })
 }

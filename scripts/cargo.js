@@ -1,6 +1,6 @@
 'use strict'
 
-/** Runs cargo where the addon is built. */
+/** Runs cargo to build the addon. */
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -9,7 +9,7 @@ const { root, target } = require('../lib/binary.js')
 const { outputOf, fail } = require('./run.js')
 const { version } = require('../package.json')
 
-/** An addon for musl has to share the C library of its Node.js. */
+/** An addon for musl must share the C library of its Node.js. */
 const SHARED_MUSL = '-Ctarget-feature=-crt-static'
 
 /** Builds the addon in release mode, and returns the path of the library that cargo made. */
@@ -20,7 +20,7 @@ function buildLibrary({ command = 'build', args = [], env = hostEnvironment() } 
     [command, '--release', '--package', 'ipcio-node', '--message-format=json-render-diagnostics', ...args],
     { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 2 ** 28 },
   )
-  if (status !== 0) fail('cargo could not build ipcio: the reason stands above.')
+  if (status !== 0) fail('cargo could not build ipcio: see its output above.')
   const library = stdout
     .split('\n')
     .filter(line => line.startsWith('{'))
@@ -34,7 +34,7 @@ function buildLibrary({ command = 'build', args = [], env = hostEnvironment() } 
   )
 }
 
-/** Ends with one sentence where Rust is missing, or too old. */
+/** Exits with one sentence if Rust is missing or too old. */
 function checkRust() {
   const oldest = manifestValue('rust-version')
   const version = /\d+\.\d+\.\d+/.exec(outputOf('rustc', ['--version']))?.[0]
@@ -50,7 +50,7 @@ function checkRust() {
   }
 }
 
-/** Ends with one sentence where the crates and package.json are of different versions. */
+/** Exits with one sentence if the crates and package.json have different versions. */
 function checkVersions() {
   for (const file of ['Cargo.toml', 'node/Cargo.toml']) {
     const found = manifestValue('version', file)
@@ -60,13 +60,13 @@ function checkVersions() {
 
 module.exports = { buildLibrary, checkRust, checkVersions, SHARED_MUSL }
 
-/** On Alpine, the Rust that rustup installs would put the C library into everything, and makes no addons that way. */
+/** On Alpine, the Rust that rustup installs links the C library statically, and cannot build addons that way. */
 function hostEnvironment() {
   if (!target().endsWith('-musl')) return process.env
   return { ...process.env, RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} ${SHARED_MUSL}`.trim() }
 }
 
-/** What the manifest of a crate says of it. */
+/** The metadata in the manifest of a crate. */
 function manifestValue(key, file = 'Cargo.toml') {
   const manifest = fs.readFileSync(path.join(root, file), 'utf8')
   return new RegExp(`^${key} = "(.+)"$`, 'm').exec(manifest)[1]

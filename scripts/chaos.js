@@ -1,6 +1,6 @@
 'use strict'
 
-/** `npm run chaos`: sets up, then leads the campaigns. `npm run chaos -- --help` tells what can be asked of it. */
+/** `npm run chaos`: sets up, then runs the campaigns. `npm run chaos -- --help` lists the options. */
 
 require('./check-node.js')
 const { setUp } = require('./setup.js')

@@ -1,6 +1,6 @@
 'use strict'
 
-/** `npm run dist:check`: makes the packages, then checks them. `npm run dist:check -- --help` tells what can be asked. */
+/** `npm run dist:check`: makes the packages, then checks them. `npm run dist:check -- --help` lists the options. */
 
 require('./check-node.js')
 const path = require('node:path')

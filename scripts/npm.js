@@ -25,7 +25,7 @@ function npmJson(args, cwd = root) {
 
 module.exports = { npm, npmJson }
 
-/** The npm that started us, if one did: it is known to work with this Node. */
+/** The npm that started us, if any: it is known to work with this Node. */
 function command() {
   const cli = process.env.npm_execpath
   return cli && path.basename(cli) === 'npm-cli.js' ? [process.execPath, cli] : ['npm']

@@ -1,6 +1,6 @@
 'use strict'
 
-/** `node scripts/release.js v1.2.3`: whether the repository is ready for a release under this tag. */
+/** `node scripts/release.js v1.2.3`: checks whether the repository is ready for a release with this tag. */
 
 require('./check-node.js')
 const fs = require('node:fs')

@@ -1,12 +1,12 @@
 'use strict'
 
-/** Running other programs, and leaving with a sentence where that fails. */
+/** Runs other programs, and exits with a sentence if that fails. */
 
 const { spawnSync } = require('node:child_process')
 const { root } = require('../lib/binary.js')
 
 /**
- * Runs a program with our own input and output. One that fails has told why itself, so we end with
+ * Runs a program with our own input and output. A program that fails has printed why, so we end with
  * its exit code and add nothing.
  */
 function run(program, args, options) {

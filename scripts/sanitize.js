@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * `npm run sanitize`: builds the addon with AddressSanitizer, beside the usual one, and runs those tests under it that
- * lead through its unsafe code. Needs a nightly Rust toolchain and gcc's libasan, on Linux. Arguments are those of
+ * `npm run sanitize`: builds the addon with AddressSanitizer, beside the usual one, and runs the tests of its unsafe
+ * code with it. Needs a nightly Rust toolchain and gcc's libasan, on Linux. Arguments are those of
  * `__test__/run.js`.
  */
 
@@ -11,16 +11,16 @@ const path = require('node:path')
 const { root, fileName } = require('../lib/binary.js')
 const { run, outputOf, fail } = require('./run.js')
 
-/** What crosses to C: payloads, the drivers, batches, and how environments end. */
+/** The tests of unsafe code: payloads, the drivers, batches, and the end of environments. */
 const TESTS = ['payload', 'drivers', 'outgoing', 'limits', 'encoding', 'handlers', 'teardown', 'exit']
 
 /** What the package needs at run time, and its tests. */
 const FILES = ['index.js', 'index.d.ts', 'package.json', 'lib', '__test__', 'docs', 'examples']
 
 const OPTIONS = [
-  // The heap of V8 is reached by means that a leak checker does not know.
+  // A leak checker cannot follow the heap of V8.
   'detect_leaks=0',
-  // V8 catches its own traps.
+  // V8 handles its own traps.
   'allow_user_segv_handler=1',
   'use_sigaltstack=0',
   'exitcode=99',
@@ -46,7 +46,7 @@ run(
   {
     env: {
       ...process.env,
-      // It knows the system's allocator alone.
+      // It only knows the system's allocator.
       RUSTFLAGS: '-Zsanitizer=address --cfg ipcio_system_allocator',
       CARGO_PROFILE_RELEASE_LTO: 'off',
       CARGO_PROFILE_RELEASE_STRIP: 'none',

@@ -1,6 +1,6 @@
 'use strict'
 
-/** All that has to be there before anything of a clone can run. */
+/** Everything that a clone needs before it can run. */
 
 const { root } = require('../lib/binary.js')
 const { installDependencies } = require('./dependencies.js')

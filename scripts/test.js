@@ -1,6 +1,6 @@
 'use strict'
 
-/** `npm test`: sets up, then runs every test there is, Rust's and JavaScript's. */
+/** `npm test`: sets up, then runs all tests in Rust and JavaScript. */
 
 require('./check-node.js')
 const { setUp } = require('./setup.js')

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Waiting that ends with a sentence instead of hanging. No test asserts how long anything takes. */
+/** Waits that fail with a sentence instead of hanging. No test asserts how long anything takes. */
 
 const { setTimeout: sleep } = require('node:timers/promises')
 
@@ -8,7 +8,7 @@ module.exports = { within, until, eventOf, turns }
 
 const PATIENCE = 20_000
 
-/** What `promise` settles with; rejects where that takes longer than anything should. */
+/** What `promise` settles with; rejects if that takes too long. */
 function within(promise, what, patience = PATIENCE) {
   const late = new Error(`Waited ${patience / 1000} s for ${what}.`)
   let timer
@@ -36,7 +36,7 @@ function eventOf(emitter, name) {
   return within(event, `the event '${name}'`)
 }
 
-/** Lets the event loop turn a few times, so that whatever is about to happen can. */
+/** Lets the event loop run a few times, so that pending work can happen. */
 async function turns(count = 5) {
   for (let turn = 0; turn < count; turn++) await new Promise(resolve => setImmediate(resolve))
 }

@@ -28,7 +28,7 @@ class LegacyServer extends EventEmitter {
     this.handlers = new Map(Object.entries(handlers))
   }
 
-  /** Listens in place of whatever lies at the path. */
+  /** Listens, and replaces any file at the path. */
   start() {
     const path = controlPath(this.#domain)
     fs.rmSync(path, { force: true })

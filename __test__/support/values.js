@@ -1,6 +1,6 @@
 'use strict'
 
-/** Values that a careless transport changes, by what they try. */
+/** Values that a careless transport changes, by what they test. */
 
 const PROTOTYPE = JSON.parse('{"__proto__":{"polluted":1},"constructor":2,"toString":3}')
 
@@ -55,7 +55,7 @@ const SIZES = {
 
 module.exports = { SHAPES, TEXTS, SIZES, asJson, nest }
 
-/** What JSON makes of a value: what a message has to arrive as. */
+/** A value after JSON, as a message must arrive. */
 function asJson(value) {
   return JSON.stringify(value) === undefined ? null : JSON.parse(JSON.stringify(value))
 }

@@ -22,9 +22,9 @@ server.addHandlers({
     return data ?? 'none'
   },
 })
-// @ts-expect-error: the answer has to be a number
+// @ts-expect-error: the answer must be a number
 server.addHandlers({ add: () => 'three' })
-// @ts-expect-error: its promise has to be for one too
+// @ts-expect-error: its promise must be for a number too
 server.addHandlers({ add: async () => 'three' })
 // @ts-expect-error: no such command
 server.addHandlers({ subtract: () => 1 })

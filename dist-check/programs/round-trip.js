@@ -1,6 +1,6 @@
 'use strict'
 
-/** A question and its answer, between two ends of a domain. */
+/** One delivery and its answer. */
 
 const { Client, Server } = require('ipcio')
 

@@ -55,7 +55,7 @@ impl Events for Known {
                 self.requests.extend(incoming.request);
             }
             Event::Answer { request, .. } => {
-                assert!(self.deliveries.remove(&request), "an answer that nobody waits for")
+                assert!(self.deliveries.remove(&request), "an answer without a delivery")
             }
             Event::TimedOut { request } => {
                 assert!(self.deliveries.remove(&request), "the time of something that is over")
@@ -73,7 +73,7 @@ impl Events for Known {
             Event::Refused { .. } | Event::Closed => {
                 self.closed = true;
                 self.connected = false;
-                // Whatever was not settled never will be.
+                // Everything that was not settled never will be.
                 self.promises = 0;
                 self.deliveries.clear();
             }
@@ -104,7 +104,7 @@ impl Place for Driven {
                     self.pending.retain(|&other| other != connection);
                     assert!(self.connections.len() + self.pending.len() < before, "closes what is not open");
                 }
-                Action::Listen { .. } | Action::StopListening(_) => panic!("a client listens to nobody"),
+                Action::Listen { .. } | Action::StopListening(_) => panic!("a client does not listen"),
                 #[allow(unreachable_patterns, reason = "there may be more to do some day")]
                 _ => {}
             }
@@ -228,7 +228,7 @@ impl Driven {
         }
     }
 
-    /// It closes, whatever has happened, and nothing is left.
+    /// It closes after any events, and nothing is left.
     fn end(&mut self) {
         let was_started = self.client.is_started();
         self.known.closed = false;

@@ -1,4 +1,4 @@
-//! The first bytes of a connection, on both sides: whatever they are, nobody fails over them, and a peer gets at
+//! The first bytes of a connection, on both sides: no bytes cause a failure, and a peer gets at
 //! most one answer to them.
 
 #![no_main]

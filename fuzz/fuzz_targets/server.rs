@@ -51,7 +51,7 @@ impl Events for Known {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Message(incoming) => {
-                assert!(self.sessions.contains_key(&incoming.session), "a message of nobody");
+                assert!(self.sessions.contains_key(&incoming.session), "a message without a session");
                 self.receipts.push((incoming.session, incoming.receipt));
                 self.requests.extend(incoming.request.map(|request| (incoming.session, request)));
             }
@@ -99,7 +99,7 @@ impl Place for Driven {
                     self.connections.retain(|&other| other != connection);
                     assert!(self.connections.len() < before, "closes what is not open");
                 }
-                Action::Connect { .. } => panic!("a server connects to nobody"),
+                Action::Connect { .. } => panic!("a server does not connect"),
                 #[allow(unreachable_patterns, reason = "there may be more to do some day")]
                 _ => {}
             }
@@ -239,7 +239,7 @@ impl Driven {
         self.connections.extend(self.server.accepted(listener, peer(), self.now, &mut self.known));
     }
 
-    /// It closes, whatever has happened, and nothing is left.
+    /// It closes after any events, and nothing is left.
     fn end(&mut self) {
         if self.control.is_none() && !self.server.is_closing() {
             self.control = self.server.start(self.now).ok();

@@ -14,7 +14,7 @@ const { zig, addRustTarget } = require('./tools.js')
 const INSTALL_NAME = '@rpath/ipcio.node'
 
 /**
- * The path of the library that was built for the target, and a remark on what can't be relied on with it, or null.
+ * The path of the library that was built for the target, and a warning about its limits, or null.
  */
 function compile(target) {
   const { triple, os } = TARGETS[target]
@@ -39,11 +39,11 @@ function compileForLinux(target) {
   return { library, remark: null }
 }
 
-/** Where zig can't be had, this machine's own compiler builds for this machine's own system. */
+/** Without zig, this machine's compiler builds for this machine's system. */
 function compileNatively(target) {
   if (target !== host()) {
     fail(
-      `${target} is built with ziglang and cargo-zigbuild, and pip could not install them: the reason stands above.`,
+      `${target} is built with ziglang and cargo-zigbuild, and pip could not install them: see the output above.`,
     )
   }
   const { triple, libc } = TARGETS[target]
@@ -64,7 +64,7 @@ function compileForMacos(triple) {
   const tools = zig()
   if (tools === null) {
     fail(
-      `${triple} is built here with ziglang, and pip could not install it: the reason stands above. On macOS it is not needed.`,
+      `${triple} is built here with ziglang, and pip could not install it: see the output above. On macOS it is not needed.`,
     )
   }
   const library = build('build', triple, { ...common, ...crossEnvironment(triple, flags, tools.zig) })
@@ -73,7 +73,7 @@ function compileForMacos(triple) {
 
 function build(command, triple, environment) {
   const env = { ...process.env, ...environment }
-  // It would win over RUSTFLAGS.
+  // It would take precedence over RUSTFLAGS.
   delete env.CARGO_ENCODED_RUSTFLAGS
   return buildLibrary({ command, args: ['--locked', '--target', triple], env })
 }

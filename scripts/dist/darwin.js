@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * Linking for macOS elsewhere: with Rust's own linker, as zig's exports every symbol there is, and with what zig has of
- * macOS, its C headers and the names in its system library.
+ * Linking for macOS on other systems: with Rust's linker, as that of zig exports every symbol, and with zig's files for
+ * macOS, which are C headers and the names in the system library.
  */
 
 const fs = require('node:fs')
@@ -10,7 +10,7 @@ const path = require('node:path')
 const { root } = require('../../lib/binary.js')
 const { OLDEST_MACOS } = require('./targets.js')
 
-/** Libraries that Rust names; on macOS they are all one. */
+/** Libraries that Rust names. On macOS they are one library. */
 const LIBRARIES = ['System', 'c', 'm', 'iconv']
 
 /** The environment in which cargo builds for `triple`. */
@@ -43,7 +43,7 @@ function writeLibraries(folder, zig) {
   const list = path.join(path.dirname(zig), 'lib', 'libc', 'darwin', 'libSystem.tbd')
   const names = fs
     .readFileSync(list, 'utf8')
-    // An architecture that the linker does not know, and one that is arm64 but for pointers that are signed.
+    // Architectures that the linker does not know. arm64e is arm64 with signed pointers.
     .replace(/,?\s*arm64e\.x1-\w+/g, '')
     .replace(/\barm64e-/g, 'arm64-')
   for (const library of LIBRARIES) fs.writeFileSync(path.join(folder, `lib${library}.tbd`), names)

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Makes the packages that are published, out of the repository and what was built. */
+/** Makes the packages that are published, from the repository and the binaries. */
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -64,8 +64,8 @@ function packPlatform(target, { library, remark }) {
 module.exports = { destination, packMain, packPlatform }
 
 /**
- * The repository's package.json has no packages with binaries in it: a lock file would have to name what no registry
- * has yet. Nor has the published one any script that npm runs.
+ * The repository's package.json has no packages with binaries in it: a lock file cannot name packages that no
+ * registry has yet. The published package.json has no scripts that npm runs.
  */
 function publishedManifest() {
   const { devDependencies, scripts, ...rest } = manifest
@@ -78,7 +78,7 @@ function publishedManifest() {
   }
 }
 
-/** Links into the repository, of this very version: a registry's page is somewhere else. */
+/** Makes links absolute, to this version in the repository, as a registry shows the page on its own site. */
 function withAddresses(markdown) {
   return markdown
     .replace(/!\[([^\]]*)\]\((?!\w+:)([^)#]+)\)/g, `![$1](${address}/raw/v${manifest.version}/$2)`)
@@ -89,7 +89,7 @@ function pack(folder) {
   fs.mkdirSync(destination, { recursive: true })
   const args = ['pack', folder, '--pack-destination', destination, '--ignore-scripts']
   const [{ filename }] = Object.values(npmJson(args))
-  // Some versions of npm give a scoped package's name in place of its file's.
+  // Some versions of npm print a scoped package's name instead of its file's.
   return path.join(destination, filename.replace('@', '').replace('/', '-'))
 }
 

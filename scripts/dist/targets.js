@@ -1,6 +1,6 @@
 'use strict'
 
-/** The platforms for which there is a package with a binary, and how Rust calls them. */
+/** The platforms for which there is a package with a binary, and their names in Rust. */
 
 const TARGETS = {
   'linux-x64-gnu': { triple: 'x86_64-unknown-linux-gnu', os: 'linux', cpu: 'x64', libc: 'glibc' },

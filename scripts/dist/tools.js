@@ -1,6 +1,6 @@
 'use strict'
 
-/** What the targets need beside cargo. It is fetched where it is missing. */
+/** What the targets need besides cargo. It is downloaded if it is missing. */
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -12,8 +12,8 @@ const requirements = path.join(__dirname, 'requirements.txt')
 const folder = path.join(root, 'target', 'dist', 'python')
 
 /**
- * Zig and cargo-zigbuild, out of packages for Python: the folder of the programs and the path of zig. Null where they
- * can't be had.
+ * Zig and cargo-zigbuild, from packages for Python: the folder of the programs and the path of zig. Null if they
+ * can't be installed.
  */
 function zig() {
   const wanted = fs.readFileSync(requirements, 'utf8')
@@ -28,7 +28,7 @@ function zig() {
   return { programs: path.join(folder, 'bin'), zig: path.join(folder, 'ziglang', 'zig') }
 }
 
-/** Sees to Rust's standard library for a target. */
+/** Installs Rust's standard library for a target. */
 function addRustTarget(triple) {
   const libraries = outputOf('rustc', ['--print', 'target-libdir', '--target', triple])?.trim()
   if (libraries && fs.existsSync(libraries)) return
