@@ -98,6 +98,12 @@ test('IPCIO_LOG takes a filter', async t => {
   assert.match(child.stderr, /HANDLER EXEC.*spoken/)
 })
 
+test('a part of IPCIO_LOG that is neither a level nor target=level is named, and the others count', async t => {
+  const child = await run(t, 'quiet', { IPCIO_LOG: 'ipcio=loud,debug' })
+  assert.match(child.stderr, /IPCIO_LOG ignores "ipcio=loud"/)
+  assert.match(child.stderr, /HANDLER EXEC.*spoken/)
+})
+
 test('no line is lost if the reader of the output is slow', async t => {
   const domain = new Domain(t)
   const child = domain.spawn('verbose.js', ['verbose-crowd'], { env: { IPCIO_LOG: '', FORCE_COLOR: '0' } })

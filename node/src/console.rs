@@ -10,8 +10,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, write};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
-use tracing_subscriber::{EnvFilter, Layer};
 
 /// The variable with the filter.
 const VARIABLE: &str = "IPCIO_LOG";
@@ -28,7 +29,7 @@ pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let filter = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
-        let filter = filter.map(|value| EnvFilter::builder().parse_lossy(value));
+        let filter = filter.map(|value| parse(&value));
         let console = Console {
             filter,
             coloured_output: wants_colour(std::io::stdout().is_terminal()),
@@ -39,9 +40,27 @@ pub(crate) fn install() {
     });
 }
 
+/// The filter that a list of levels and of `target=level` describes. A part of it that says neither is told of and left out.
+fn parse(value: &str) -> Targets {
+    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.fold(Targets::new(), |filter, part| match part.parse::<Targets>() {
+        Ok(parsed) => {
+            let default = parsed.default_level().or(filter.default_level());
+            let filter = filter.with_targets(&parsed);
+            default.into_iter().fold(filter, Targets::with_default)
+        }
+        Err(error) => {
+            let text =
+                format!("ipcio: {VARIABLE} ignores {part:?}: {error}. Use a level or target=level, such as debug.\n");
+            write_whole(&std::io::stderr().lock(), text.as_bytes());
+            filter
+        }
+    })
+}
+
 /// Writes events.
 struct Console {
-    filter: Option<EnvFilter>,
+    filter: Option<Targets>,
     coloured_output: bool,
     coloured_errors: bool,
 }
@@ -51,14 +70,14 @@ impl<S: Subscriber> Layer<S> for Console {
         metadata.target().starts_with("ipcio")
     }
 
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line::default();
         event.record(&mut line);
         if line.verbose {
             write_whole(&std::io::stdout().lock(), line.text(self.coloured_output).as_bytes());
         }
-        if self.filter.as_ref().is_some_and(|filter| filter.enabled(event.metadata(), context)) {
-            let level = event.metadata().level();
+        let (target, level) = (event.metadata().target(), event.metadata().level());
+        if self.filter.as_ref().is_some_and(|filter| filter.would_enable(target, level)) {
             let line = format!("ipcio {level} {}", line.text(self.coloured_errors));
             write_whole(&std::io::stderr().lock(), line.as_bytes());
         }
