@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict')
 const test = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { within } = require('./support/deadline.js')
 const { Domain } = require('./support/domain.js')
 
 const ENDING = {
@@ -87,4 +88,22 @@ test('the client of a server whose process exits notices, and finds the next one
   assert.deepEqual(await child.end(), { code: 3, signal: null })
   domain.server({ echo: ({ data }) => data, exit() {} })
   assert.equal(await alice.deliver('echo', 'found'), 'found')
+})
+
+test('what a server that exits in a handler was not called for goes to the next one', async t => {
+  const domain = new Domain(t)
+  const numbers = [1, 2, 3, 4, 5, 6]
+  const first = domain.spawn('leaving-server.js', [3])
+  await first.report('listening')
+  const alice = await domain.client('alice')
+  const sent = numbers.map(number =>
+    number === 6 ? alice.deliver('ask', number) : alice.send('tell', number),
+  )
+  for (const number of [1, 2, 3]) assert.equal(await first.report('called'), number)
+  assert.deepEqual(await first.end(), { code: 7, signal: null }, first.stderr)
+  const second = domain.spawn('leaving-server.js', ['none'])
+  await within(Promise.all(sent), 'all to be handled')
+  const called = []
+  while (called.at(-1) !== 6) called.push(await second.report('called'))
+  assert.deepEqual(called.slice(-3), [4, 5, 6])
 })

@@ -1,7 +1,9 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const path = require('node:path')
 const { mock, test } = require('node:test')
+const { Worker } = require('node:worker_threads')
 const { Domain } = require('./support/domain.js')
 const { within } = require('./support/deadline.js')
 
@@ -76,4 +78,37 @@ test('an answer that arrived in time counts, even if the program reads it late',
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200))
     assert.equal(await answer, round)
   }
+})
+
+test('an answer that comes while a message is handled that was late itself counts', async t => {
+  const domain = new Domain(t)
+  const steps = new Int32Array(new SharedArrayBuffer(4))
+  const pause = milliseconds => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+  const waitFor = step => {
+    for (let now = Atomics.load(steps, 0); now < step; now = Atomics.load(steps, 0))
+      Atomics.wait(steps, 0, now)
+  }
+  const worker = new Worker(path.join(__dirname, 'fixtures/answering-worker.js'), {
+    workerData: { domain: domain.name, steps },
+  })
+  domain.defer(() => worker.terminate())
+  const handlers = {
+    poke() {
+      Atomics.store(steps, 0, 2)
+      waitFor(3)
+      pause(1_000)
+    },
+  }
+  const alice = await domain.client('alice', handlers)
+  const ends = assert.rejects(alice.deliver(null, 'never', 0, { timeout: 50 }), { code: 'ERR_IPC_TIMEOUT' })
+  const answer = alice.deliver(null, 'ask', 'in time', { timeout: 1_000 })
+  alice.send('poke')
+  // They are written at the end of this tick. Then this thread does nothing until the first one's time is over.
+  await Promise.resolve()
+  setImmediate(() => {
+    waitFor(1)
+    pause(60)
+  })
+  assert.equal(await answer, 'in time')
+  await ends
 })

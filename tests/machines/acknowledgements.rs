@@ -151,3 +151,32 @@ fn an_answer_for_a_server_that_died_is_not_given_to_the_next() {
     world.settle();
     assert_eq!(world.take(0), [Said::Answer { request: 1, outcome: Ok("\"in time\"".into()) }]);
 }
+
+#[test]
+fn acknowledgements_that_were_lost_are_given_again_however_many_frames_came_the_other_way() {
+    let mut world = alice_and_bob();
+    for text in ["1", "2", "3"] {
+        world.server().emit("alice", COMMAND, Payload::Json(text.as_bytes()), None).unwrap();
+        world.send(0, Kind::Emit, "bob", 0, text);
+    }
+    for index in [0, 1] {
+        let said = world.take(index);
+        handle(&mut world, Side::Client(index), &said);
+    }
+    world.send(0, Kind::Send, "", 0, "4");
+    let said = world.take_server();
+    // Both sides acknowledge, and neither is heard.
+    let pipe = world.pipe_of(0).unwrap();
+    for said in &said {
+        if let Said::Message { session, receipt, .. } = *said {
+            world.call(Side::Server, |machine, now, _| machine.handled(session, receipt, now));
+        }
+    }
+    world.now += Duration::from_millis(60);
+    world.call(Side::Client(0), |machine, now, mut events| machine.elapsed(now, &mut events));
+    world.pipes[pipe].cut_both();
+    world.wait(SECOND);
+    assert_eq!(world.take(0), [Said::Disconnected, Said::Connected, Said::Settled(1)]);
+    let kept = world.server().outstanding();
+    assert!(!kept.iter().any(|&(what, _)| what == "frames that go out"), "{kept:?}");
+}

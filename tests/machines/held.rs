@@ -312,3 +312,31 @@ fn the_bit_of_the_sender_does_not_reach_the_receiver() {
     let frame = Frame::decode(&bytes[end..]).unwrap();
     assert_eq!((frame.kind, frame.flags), (Kind::Emit, Flags::REDELIVERED));
 }
+
+#[test]
+fn a_client_that_was_with_another_server_is_told_nothing_by_its_former_numbers() {
+    let mut world = alice_and_bob();
+    world.send(ALICE, Kind::Emit, "bob", 0, "1");
+    leave(&mut world);
+    world.send(ALICE, Kind::Emit, "bob", 0, "2");
+    assert_eq!(held(&world), 1);
+    // Another server has the path for a while, and holds the message as its first.
+    let pipe = world.pipe_of(ALICE).unwrap();
+    world.pipes[pipe].cut_both();
+    world.settle();
+    let former = world.server.take();
+    next_server(&mut world);
+    assert_eq!(held(&world), 1);
+    world.kill_server();
+    world.settle();
+    world.start_server();
+    world.server = former;
+    world.take(ALICE);
+    come_back(&mut world, ALICE);
+    world.wait(SECOND);
+    assert_eq!(world.take(ALICE), [Said::Connected]);
+    come_back(&mut world, BOB);
+    assert_eq!(messages(&world.take(BOB)), [("2", false), ("2", true)]);
+    world.wait(SECOND);
+    assert_eq!(world.clients[ALICE].outstanding(), []);
+}

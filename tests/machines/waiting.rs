@@ -5,9 +5,10 @@ use std::time::Instant;
 use ipcio::driver::client::{self, Client};
 use ipcio::driver::machine::{Action, ConnectionId, Event, Machine};
 use ipcio::driver::protocol::frame::Kind;
+use ipcio::driver::protocol::handshake::{self, Welcome};
 use ipcio::{Code, Error};
 
-use crate::world::{Said, Side, client_options, credentials};
+use crate::world::{Said, Side, World, client_options, credentials};
 use crate::{SECOND, alice_and_bob, handle};
 
 /// A client that connects, by itself.
@@ -125,4 +126,41 @@ fn what_it_keeps_has_a_limit_and_room_is_told_of() {
     world.wait(SECOND);
     assert_eq!(world.take(carol), [Said::Drained]);
     world.push(carol, Kind::Send, "", 0, &text).unwrap();
+}
+
+#[test]
+fn room_is_told_of_without_a_server_too() {
+    let mut world = World::new(1);
+    world.kill_server();
+    let carol = world.client_with(client::Options { queue_limit: 1_000, ..client_options("carol") });
+    let text = format!("\"{}\"", "x".repeat(300));
+    for request in 1..=3 {
+        world.push(carol, Kind::Request, "", request, &text).unwrap();
+    }
+    assert_eq!(world.push(carol, Kind::Send, "", 0, &text).unwrap_err().code(), Code::QueueFull);
+    world.clients[carol].cancel(1);
+    world.flush(Side::Client(carol));
+    assert_eq!(world.take(carol), []);
+    world.clients[carol].cancel(2);
+    world.flush(Side::Client(carol));
+    assert_eq!(world.take(carol), [Said::Drained]);
+}
+
+#[test]
+fn where_one_of_its_connections_to_a_server_of_protocol_1_ends_it_closes_the_other() {
+    for ends in [0, 1] {
+        let mut alone = Alone::new();
+        let control = alone.attempt();
+        alone.call(|client, now, mut events| client.opened(control, credentials(), now, &mut events));
+        let mut answer = Vec::new();
+        handshake::write(Some("alice"), &"0d".repeat(16), None::<&Welcome>, &mut answer);
+        alone.call(|client, now, mut events| client.received(control, &answer, now, &mut events));
+        let private = alone.attempt();
+        alone.call(|client, now, mut events| client.opened(private, credentials(), now, &mut events));
+        assert!(alone.client.is_connected() && alone.client.next_action().is_none());
+        let both = [control, private];
+        alone.call(|client, now, mut events| client.lost(both[ends], now, &mut events));
+        assert_eq!(alone.client.next_action(), Some(Action::Close(both[1 - ends])));
+        assert!(!alone.client.is_connected());
+    }
 }

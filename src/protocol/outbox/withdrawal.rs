@@ -185,6 +185,22 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_is_written_where_all_the_rest_of_a_chunk_was_withdrawn() {
+        let text = format!("\"{}\"", "x".repeat(700));
+        let mut outbox = Outbox::default();
+        let written = outbox.place(&request(1, b"1"));
+        let withdrawn = outbox.place(&request(2, text.as_bytes()));
+        let follows = outbox.place(&request(3, text.as_bytes()));
+        assert!(written.chunk == withdrawn.chunk && withdrawn.chunk != follows.chunk);
+        outbox.advance(request(1, b"1").size());
+        assert!(outbox.withdraw(withdrawn, |_, _| ()));
+        assert_eq!(outbox.unwritten_size(), request(3, text.as_bytes()).size());
+        assert_eq!(ids(&write_all(&mut outbox)).iter().map(|found| found.0).collect::<Vec<_>>(), [3]);
+        outbox.acknowledge(2, |_| ()).unwrap();
+        assert_eq!((outbox.len(), outbox.size()), (0, 0));
+    }
+
+    #[test]
     fn an_empty_queue_takes_new_frames() {
         let mut outbox = Outbox::default();
         let large = format!("\"{}\"", "x".repeat(LARGE));
