@@ -157,7 +157,8 @@ fn where_one_of_its_connections_to_a_server_of_protocol_1_ends_it_closes_the_oth
         alone.call(|client, now, mut events| client.received(control, &answer, now, &mut events));
         let private = alone.attempt();
         alone.call(|client, now, mut events| client.opened(private, credentials(), now, &mut events));
-        assert!(alone.client.is_connected() && alone.client.next_action().is_none());
+        assert!(alone.client.is_connected());
+        assert_eq!(alone.client.next_action(), Some(Action::StopWatching));
         let both = [control, private];
         alone.call(|client, now, mut events| client.lost(both[ends], now, &mut events));
         assert_eq!(alone.client.next_action(), Some(Action::Close(both[1 - ends])));
