@@ -1,4 +1,4 @@
-//! A connection, as it is read and written.
+//! Reading and writing of one connection.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -7,35 +7,35 @@ use std::sync::Arc;
 use super::registry::ConnectionWatch;
 use super::socket;
 
-/// How much is read after the end of a large frame, in bytes: likely another one begins there, most of which
-/// can then be read to where it belongs.
+/// How much is read after the end of a large frame, in bytes. Another large frame is likely to begin there. When little of it
+/// is in the buffer, most of it can be read to its own memory.
 const READ_AFTER_LARGE: usize = 4 * 1024;
 
-/// A connection. The watch is dropped first.
+/// A connection. Its watch is dropped before its socket.
 #[derive(Debug)]
 pub(super) struct Connection<W> {
     watch: W,
     stream: Arc<UnixStream>,
-    /// The driver watches for room to write.
+    /// The socket is full, and the driver watches for room to write.
     blocked: bool,
-    /// Nothing can be written any more. What the peer wrote before is still read.
+    /// Nothing can be written any more. What the peer wrote earlier can still be read.
     broken: bool,
-    /// The last read was one of the rest of a large frame.
+    /// The last read went to the memory of a large frame.
     was_direct: bool,
-    /// Nothing has been read.
+    /// Nothing has been read yet.
     is_unread: bool,
 }
 
-/// What was read.
+/// The result of one read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Read {
     /// How many bytes; 0 at the end.
     pub(super) count: usize,
-    /// Whether they were read to where the machine wants them, and not into the buffer.
+    /// Whether they were read to the memory that the machine gave, and not into the buffer.
     pub(super) is_direct: bool,
     /// Whether there was room for more.
     pub(super) is_short: bool,
-    /// Whether nothing was read before.
+    /// Whether this was the first read.
     pub(super) is_first: bool,
 }
 
@@ -47,7 +47,7 @@ impl<W: ConnectionWatch> Connection<W> {
     /// Reads once, into the spare capacity of `direct` or else into `buffer`.
     ///
     /// # Errors
-    /// The system's, `WouldBlock` where there is nothing.
+    /// The system's. `WouldBlock` if there is nothing to read.
     pub(super) fn read(&mut self, direct: Option<&mut Vec<u8>>, buffer: &mut [u8]) -> io::Result<Read> {
         let is_direct = direct.is_some();
         let (room, count) = match direct {
@@ -64,11 +64,13 @@ impl<W: ConnectionWatch> Connection<W> {
         Ok(Read { count, is_direct, is_short: count < room, is_first })
     }
 
-    /// Writes what the socket takes now. Gives how many bytes that were: 0 if there is no room, which is watched for, or
-    /// nothing can be written any more; then the end follows when everything that the peer wrote has been read.
+    /// Writes what the socket takes now, and returns how many bytes that were.
+    ///
+    /// The result is 0 if there is no room: then the driver watches for room. It is also 0 if the connection is broken: then
+    /// its end is reported when everything that the peer wrote has been read.
     ///
     /// # Errors
-    /// The system's, where room can't be watched for.
+    /// The system's, if the driver cannot watch for room.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.blocked || self.broken {
             return Ok(0);
@@ -89,7 +91,7 @@ impl<W: ConnectionWatch> Connection<W> {
         }
     }
 
-    /// Whether it waits for room to write.
+    /// Whether the connection waits for room to write.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
     }
@@ -99,7 +101,7 @@ impl<W: ConnectionWatch> Connection<W> {
         self.blocked = false;
     }
 
-    /// It may be read again.
+    /// Reading may continue.
     pub(super) fn read_again(&self) {
         self.watch.read_again();
     }

@@ -1,4 +1,4 @@
-//! A listening socket and its file, which only its owner takes away.
+//! A listening socket and its file. Only the owner removes the file.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -14,10 +14,10 @@ use super::lock::{Identity, Lock, in_use};
 use super::{socket, users};
 use crate::error::{Code, Error};
 
-/// Connections that may wait to be accepted; the system lowers it to its own limit.
+/// How many connections may wait to be accepted. The system may limit it to less.
 const BACKLOG: i32 = 4096;
 
-/// How often somebody else may put something else at the path while a socket is to be put there.
+/// How often the move of a socket to its path is tried, while other programs put files there.
 const ATTEMPTS: usize = 16;
 
 /// A listening socket.
@@ -25,26 +25,28 @@ const ATTEMPTS: usize = 16;
 pub(super) struct Listener {
     pub(super) socket: Arc<UnixListener>,
     path: PathBuf,
-    /// Of the file: another server may have put its own in its place.
+    /// The identity of the file. Another server may have replaced it.
     identity: Identity,
-    /// What keeps other servers away.
+    /// The lock that excludes other servers.
     lock: Option<Lock>,
 }
 
-/// What lies at the path of a listening socket.
+/// What is at the path of a listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Its own file.
+    /// The socket's own file.
     Ours,
     /// Nothing.
     Vacant,
-    /// Something else.
+    /// Another file.
     Taken(Identity),
 }
 
 impl Listener {
-    /// Listens at a path that a server before may have left behind. A live server is left alone, and so is
-    /// everything that is not a socket of ours.
+    /// Listens at a path. A socket of this user is replaced if no server listens on it. Nothing else is removed.
+    ///
+    /// # Errors
+    /// `EADDRINUSE` if a server listens there, [`Code::NotASocket`], and the system's.
     pub(super) fn take_over(path: &Path, mode: u32) -> Result<Listener, Error> {
         let lock = Lock::acquire(path, || is_live(path))?;
         let mut listener = Listener::bind_under(&lock, path, mode)?;
@@ -53,8 +55,8 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Listens at the path anew, after its file was removed. Gives the socket that listened until now, on which somebody may
-    /// still wait to be accepted.
+    /// Listens at the path again, after its file was removed. Returns the former socket, at which connections may still wait
+    /// to be accepted.
     ///
     /// # Errors
     /// As [`Listener::take_over`], and `EADDRINUSE` if its lock has been lost to another server.
@@ -65,7 +67,7 @@ impl Listener {
         Ok(std::mem::replace(&mut self.socket, Arc::clone(&fresh.socket)))
     }
 
-    /// Holds the lock again, if its file was removed and nobody else has made it since.
+    /// Acquires the lock again, if its file was removed and no other server has acquired it since.
     pub(super) fn renew_lock(&mut self) {
         if self.lock.as_ref().is_some_and(Lock::is_gone)
             && let Some(lock) = Lock::acquire_now(&self.path)
@@ -74,28 +76,28 @@ impl Listener {
         }
     }
 
-    /// What lies at its path.
+    /// What is at the path.
     pub(super) fn place(&self) -> Place {
         match Identity::at(&self.path) {
             Ok(there) if there == self.identity => Place::Ours,
             Ok(there) => Place::Taken(there),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Place::Vacant,
-            // There is nothing to be done about what can't be seen.
+            // If the file cannot be seen, nothing can be done about it.
             Err(_) => Place::Ours,
         }
     }
 
-    /// Whether what lies at its path in its place is a socket of ours that nobody listens on.
+    /// Whether the file at the path is a socket of this user on which no server listens.
     pub(super) fn may_replace(&self) -> bool {
         self.path.symlink_metadata().is_ok_and(|found| check_removable(&self.path, &found).is_ok())
     }
 
-    /// Its socket's file, and that of its lock.
+    /// The files of the socket and of the lock.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         [Some(self.path.as_path()), self.lock.as_ref().map(Lock::path)].into_iter().flatten()
     }
 
-    /// Listens under another name first: others see the socket when it listens and has its mode.
+    /// Listens under another name first. So others see the socket only when it listens and has its mode.
     fn bind_under(lock: &Lock, path: &Path, mode: u32) -> Result<Listener, Error> {
         let failed = |error: io::Error| Error::system(&error, &format!("listen on {}", path.display()));
         let _former = Lock::former(path);
@@ -106,12 +108,12 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Listens at a path where nothing is.
+    /// Listens at a path where no file is.
     pub(super) fn bind(path: &Path, mode: u32) -> io::Result<Listener> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         let mode = Mode::from_raw_mode(mode as rustix::fs::RawMode);
-        // Before bind, so that nobody finds the socket open on Linux; after it for systems that need that.
+        // On Linux, setting the mode before `bind` means that the socket never has another one. Other systems need it after.
         let _ = rustix::fs::fchmod(&socket, mode);
         socket.bind(&SockAddr::unix(path)?)?;
         rustix::fs::chmod(path, mode)?;
@@ -120,14 +122,14 @@ impl Listener {
         Ok(Listener { socket: Arc::new(socket.into()), path: path.to_owned(), identity, lock: None })
     }
 
-    /// Takes the socket's file away, if it is still this one's.
+    /// Removes the socket's file, unless another file has replaced it.
     pub(super) fn unlink_socket(&self) {
         if Identity::at(&self.path).is_ok_and(|there| there == self.identity) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 
-    /// Takes the socket's file away, if it is still this one's, and what kept other servers away.
+    /// Removes the socket's file, unless another file has replaced it, and the lock.
     pub(super) fn unlink(&self) {
         self.unlink_socket();
         if let Some(lock) = &self.lock {
@@ -142,7 +144,7 @@ impl Drop for Listener {
     }
 }
 
-/// Moves a socket to a path at which a server may have left one behind.
+/// Moves a socket to its path. A socket that an earlier server left there is removed.
 fn put_in_place(hidden: &Path, path: &Path, lock: &Lock) -> Result<(), Error> {
     for _ in 0..ATTEMPTS {
         match move_without_replacing(hidden, path) {
@@ -163,7 +165,7 @@ fn put_in_place(hidden: &Path, path: &Path, lock: &Lock) -> Result<(), Error> {
     Err(in_use(path))
 }
 
-/// Removes a file, if it is this one: a server that knows no lock may have put its own in its place.
+/// Removes the file with this identity. A server of another version, which has no lock, may have replaced it meanwhile.
 fn remove(path: &Path, identity: Identity, aside: &Path) -> io::Result<()> {
     match std::fs::rename(path, aside) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -175,12 +177,12 @@ fn remove(path: &Path, identity: Identity, aside: &Path) -> io::Result<()> {
     remove_if_there(aside)
 }
 
-/// Moves a file to a path where nothing is.
+/// Moves a file to a path where no file is.
 fn move_without_replacing(from: &Path, to: &Path) -> Result<(), Errno> {
     match rustix::fs::link(from, to) {
         Ok(()) => rustix::fs::unlink(from),
         Err(Errno::EXIST) => Err(Errno::EXIST),
-        // Some file systems have no links, others can't move without replacing.
+        // Some file systems have no links, and others cannot move without replacing.
         Err(error) => rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
             .map_err(|second| if matches!(second, Errno::INVAL | Errno::NOSYS) { error } else { second }),
     }
@@ -193,7 +195,7 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether somebody listens at a path.
+/// Whether a server listens at a path.
 fn is_live(path: &Path) -> bool {
     match socket::connect(path) {
         Ok(_) => true,
@@ -201,7 +203,7 @@ fn is_live(path: &Path) -> bool {
     }
 }
 
-/// Whether what lies at the path is a socket of ours that nobody listens on.
+/// Checks that the file at the path is a socket of this user on which no server listens.
 fn check_removable(path: &Path, found: &std::fs::Metadata) -> Result<(), Error> {
     let shown = path.display();
     if !found.file_type().is_socket() {
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_finds_the_socket_can_connect_at_once() {
+    fn a_client_that_finds_the_socket_can_connect_at_once() {
         let path = path("never-deaf");
         for _ in 0..100 {
             std::thread::scope(|scope| {

@@ -1,7 +1,7 @@
-//! Keeps a domain to one server: each holds a lock for as long as it lives.
+//! The lock of a server. A server holds it for as long as it lives, so that a domain has one server.
 //!
-//! The lock lies in a folder of the user's own, where no other user can hold it. The file is removed by whoever holds
-//! the lock, and who has locked a removed file begins again.
+//! The lock is in a folder of the user, so that no other user can hold it. The holder removes the file at the end. A server
+//! that has locked a removed file tries again.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -15,22 +15,22 @@ use rustix::io::Errno;
 use super::users;
 use crate::error::{Code, Error};
 
-/// How long a server waits for one that starts, or ends, at the same moment. The event loop stands still meanwhile.
+/// How long a server waits for another one that starts or ends at the same moment. The event loop is blocked meanwhile.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How long it waits for a server of version 1.0.0 that starts at the same moment.
+/// How long a server waits for one of version 1.0.0 that starts at the same moment.
 const FORMER_PATIENCE: Duration = Duration::from_millis(20);
 
-/// How long a look at a lock that is held is followed by the next.
+/// How long a server waits between two attempts to lock.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How often the file or the folder may vanish while it is opened, as other servers of the same user end.
+/// How often the file or the folder may vanish while it is opened, because other servers of the same user end.
 const VANISHED: u32 = 1_000;
 
-/// So many names are tried for the folder, where others have made theirs under the first ones.
+/// How many names are tried for the folder, if other users have taken the first ones.
 const FOLDERS: u32 = 16;
 
-/// Device and inode of a file, which are no other's while it is open.
+/// The device and the inode of a file. No other file has the same ones while it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity(u64, u64);
 
@@ -47,17 +47,17 @@ impl Identity {
         Identity(found.dev(), found.ino())
     }
 
-    /// What lies at a path, links not followed.
+    /// The identity of the file at a path. Links are not followed.
     pub(super) fn at(path: &Path) -> io::Result<Identity> {
         path.symlink_metadata().map(|found| Identity::of(&found))
     }
 }
 
 impl Lock {
-    /// The lock of the server whose socket lies at a path. `is_live` says whether somebody listens there.
+    /// Acquires the lock of the server with this socket. `is_live` tells whether a server listens there.
     ///
     /// # Errors
-    /// `EADDRINUSE` where another server holds it, and the system's.
+    /// `EADDRINUSE` if another server holds the lock, and the system's.
     pub(super) fn acquire(socket: &Path, is_live: impl Fn() -> bool) -> Result<Lock, Error> {
         Lock::acquire_within(PATIENCE, socket, is_live)
     }
@@ -66,12 +66,12 @@ impl Lock {
         let until = Instant::now() + patience;
         let mut vanished = 0;
         loop {
-            // Known before the look: a process that got no processor for so long looks once more.
+            // The time is taken before the attempt: a process that was not scheduled for so long still tries once more.
             let is_last = Instant::now() >= until;
             let path = path_of_lock(socket)?;
             match Lock::try_acquire(&path) {
                 Ok(Some(lock)) => return Ok(lock),
-                // Another server of this user has just ended, and its file or the folder with it: nobody holds this one.
+                // Another server of this user has just ended and has removed its file or the folder. Nothing is locked.
                 Ok(None) | Err(Errno::NOENT) if vanished < VANISHED => vanished += 1,
                 Ok(None) => return Err(Error::system(&Errno::NOENT.into(), &format!("lock {}", path.display()))),
                 Err(Errno::WOULDBLOCK) if is_live() => return Err(in_use(socket)),
@@ -82,14 +82,14 @@ impl Lock {
         }
     }
 
-    /// The lock of the server whose socket lies at a path, if nobody holds it.
+    /// Acquires the lock of the server with this socket, if it is free.
     pub(super) fn acquire_now(socket: &Path) -> Option<Lock> {
         Lock::try_acquire(&path_of_lock(socket).ok()?).ok()?
     }
 
-    /// The lock under which servers of version 1.0.0 start. Whoever may not have it goes without: any user can hold it.
+    /// Acquires the lock that servers of version 1.0.0 hold while they start. It is optional, since any user can hold it.
     pub(super) fn former(socket: &Path) -> Option<Lock> {
-        // Begins with a dot, so that it is the socket of no domain.
+        // The dot makes sure that no domain has a socket of this name.
         let path = socket.with_file_name(format!(".{}.lock", file_name(socket)));
         let until = Instant::now() + FORMER_PATIENCE;
         while Instant::now() < until {
@@ -103,7 +103,7 @@ impl Lock {
         None
     }
 
-    /// `None` if the file was removed meanwhile.
+    /// Tries to lock the file. `None` if it was removed meanwhile.
     fn try_acquire(path: &Path) -> Result<Option<Lock>, Errno> {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?;
@@ -114,12 +114,12 @@ impl Lock {
         Ok(lock.is_in_place().then_some(lock))
     }
 
-    /// Whether its file lies where others look for it.
+    /// Whether the locked file is still at its path.
     pub(super) fn is_in_place(&self) -> bool {
         Identity::at(&self.path).is_ok_and(|there| there == self.identity)
     }
 
-    /// Whether it was removed, so that others may hold one in its place.
+    /// Whether the locked file was removed, so that another server may lock a new one.
     pub(super) fn is_gone(&self) -> bool {
         match Identity::at(&self.path) {
             Ok(there) => there != self.identity,
@@ -127,17 +127,17 @@ impl Lock {
         }
     }
 
-    /// Where its file lies.
+    /// The path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A path of the holder's own, which only ends differently.
+    /// A path beside the lock with another extension. Only the holder uses it.
     pub(super) fn beside(&self, extension: &str) -> PathBuf {
         self.path.with_extension(extension)
     }
 
-    /// Removes its file, before the process ends, and the folder if nothing else is in it.
+    /// Removes the file, and the folder if it is empty.
     pub(super) fn remove(&self) {
         if self.is_in_place() {
             let _ = std::fs::remove_file(&self.path);
@@ -164,7 +164,7 @@ fn is_held(path: &Path) -> Error {
     )
 }
 
-/// Somebody listens at the path.
+/// Another server listens at the path.
 pub(super) fn in_use(socket: &Path) -> Error {
     Error::new(
         Code::System("EADDRINUSE"),
@@ -172,12 +172,12 @@ pub(super) fn in_use(socket: &Path) -> Error {
     )
 }
 
-/// What the name of each user's folder begins with. The dot keeps it from being the socket of a domain.
+/// The beginning of the name of each user's folder. The dot makes sure that no domain has a socket of this name.
 const FOLDER: &str = ".IPC.io-";
 
-/// The folder beside a socket that only this user can write to, which is made if it is not there. Users of different
-/// user namespaces may have the same number, and anybody can make a folder of any name: it is the first one that is
-/// one's own.
+/// The folder beside a socket that only this user can write to. It is created if it does not exist. Other users may have taken
+/// the name: every user can create a folder, and users of different user namespaces may have the same id. So this is the first
+/// folder that belongs to this user.
 fn own_folder(socket: &Path) -> Result<PathBuf, Error> {
     let user = rustix::process::geteuid().as_raw();
     let first = socket.with_file_name(format!("{FOLDER}{user}"));
@@ -187,7 +187,7 @@ fn own_folder(socket: &Path) -> Result<PathBuf, Error> {
             let path = if number == 1 { first.clone() } else { other(&first, number) };
             match path.symlink_metadata() {
                 Ok(found) if found.is_dir() && users::is_own(found.uid()) => {
-                    return keep_others_out(&path, &found).map(|()| path);
+                    return make_private(&path, &found).map(|()| path);
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => free = free.or(Some(path)),
@@ -204,19 +204,19 @@ fn own_folder(socket: &Path) -> Result<PathBuf, Error> {
             ));
         };
         match rustix::fs::mkdir(&path, Mode::RWXU) {
-            // Somebody was quicker: the next look shows who.
+            // If another server was quicker, the next round finds its folder.
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(Error::system(&error.into(), &format!("make the folder {}", path.display()))),
         }
     }
 }
 
-/// What is tried instead of a folder's first name.
+/// Another name for the folder.
 fn other(first: &Path, number: u32) -> PathBuf {
     first.with_file_name(format!("{}.{number}", file_name(first)))
 }
 
-fn keep_others_out(folder: &Path, found: &Metadata) -> Result<(), Error> {
+fn make_private(folder: &Path, found: &Metadata) -> Result<(), Error> {
     if found.mode() & 0o777 == 0o700 {
         return Ok(());
     }
@@ -242,7 +242,7 @@ fn file_name(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    /// A folder that stands for /tmp, removed at the end.
+    /// A folder instead of /tmp. It is removed at the end.
     struct Place(PathBuf);
 
     impl Place {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_put_in_its_place_is_passed_over() {
+    fn a_folder_of_another_user_is_passed_over() {
         let place = Place::new("squatted");
         std::os::unix::fs::symlink("/", place.first()).unwrap();
         let lock = Lock::acquire(&place.socket(), || false).unwrap();

@@ -1,16 +1,16 @@
-//! Carries out what a state machine wants: sockets, reads and writes. It waits for nothing itself: its driver
-//! tells it what is ready, be that Node's event loop or tokio.
+//! Carries out the actions of a state machine: sockets, reads and writes. It never waits. Its driver tells it which sockets
+//! are ready.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "it has the sockets, the clock and the threads"
+    reason = "this module uses sockets, files and the clock"
 )]
 
 mod connection;
-mod guard;
 mod listener;
 mod lock;
+mod monitor;
 mod notices;
 mod registry;
 mod socket;

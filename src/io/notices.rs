@@ -1,4 +1,4 @@
-//! Notices of the system that a file has changed or appeared. While nothing happens they cost nothing.
+//! Notices from the system that a file has changed or appeared. They cost nothing while no file changes.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -14,27 +14,27 @@ use rustc_hash::FxHashMap;
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "no_inotify.rs")]
 mod system;
 
-/// What is noticed about a file.
+/// The kind of change to watch for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The file that lies at the path now is removed, replaced or moved away.
+    /// The file that is at the path now is removed, replaced or moved away.
     Gone,
-    /// A file is made at the path or moved there.
+    /// A file is created at the path or moved there.
     Appeared,
 }
 
-/// Notices of changed files: one instance of inotify, for any number of files. A driver has one for each of its threads or
-/// event loops, since the system limits the number of instances.
+/// Notices of changed files: one instance of inotify, for any number of files. The system limits the number of instances, so
+/// a driver has one for each thread or event loop.
 ///
-/// Each watch has a target, which says whom the driver has to tell.
+/// Each watch has a target. It tells the driver which machine is concerned.
 pub struct FileNotices<T> {
     shared: Arc<Shared<T>>,
 }
 
-/// A file that is watched until this is dropped.
+/// The watch on a file. It ends when this is dropped.
 pub struct FileWatch<T> {
     shared: Arc<Shared<T>>,
-    place: Place,
+    watch_descriptor: WatchDescriptor,
     number: u64,
 }
 
@@ -45,73 +45,74 @@ struct Shared<T> {
 
 struct Watches<T> {
     next_number: u64,
-    watched: FxHashMap<Place, Vec<Watch<T>>>,
+    watched: FxHashMap<WatchDescriptor, Vec<Watch<T>>>,
 }
 
-/// What the system calls a file or a folder that it watches.
-type Place = i32;
+/// The system's number for a file or a folder that it watches.
+type WatchDescriptor = i32;
 
 struct Watch<T> {
     number: u64,
-    /// Where a folder is watched, the name of the file in it.
+    /// If a folder is watched: the name of the file in it.
     name: Option<OsString>,
     target: T,
 }
 
-/// What the system says.
+/// A notice from the system.
 #[derive(Debug)]
 struct Notice<'a> {
-    /// `None`: it has lost notices, and any file may have changed.
-    place: Option<Place>,
-    /// In a folder, the file's name.
+    /// The watch that it is for. `None` if the system has lost notices, so that any file may have changed.
+    watch_descriptor: Option<WatchDescriptor>,
+    /// If a folder is watched: the name of the file in it.
     name: Option<&'a OsStr>,
-    /// There will be no more notices of this place.
+    /// Whether the watch has ended.
     is_last: bool,
 }
 
 impl<T: Clone> FileNotices<T> {
-    /// Notices of no file yet.
+    /// Creates an instance that watches no file yet.
     ///
     /// # Errors
-    /// `EMFILE` where there are as many instances as the system allows (`fs.inotify.max_user_instances`), and
-    /// [`io::ErrorKind::Unsupported`] where there is no inotify.
+    /// `EMFILE` if the system allows no more instances (`fs.inotify.max_user_instances`), and
+    /// [`io::ErrorKind::Unsupported`] if the system has no inotify.
     pub fn new() -> io::Result<FileNotices<T>> {
         let watches = Watches { next_number: 0, watched: FxHashMap::default() };
         Ok(FileNotices { shared: Arc::new(Shared { descriptor: system::create()?, watches: Mutex::new(watches) }) })
     }
 
-    /// Watches a file, until the result is dropped.
+    /// Watches a file until the result is dropped. `target` is what [`FileNotices::read`] returns for it.
     ///
     /// # Errors
-    /// The system's: `ENOENT` where the file, or the folder of one that is to appear, is not there, and `ENOSPC` where there
-    /// are as many watches as the system allows.
+    /// The system's: `ENOENT` if the file does not exist, or the folder of a file that is to appear, and `ENOSPC` if the
+    /// system allows no more watches.
     pub fn watch(&self, path: &Path, change: Change, target: T) -> io::Result<FileWatch<T>> {
         let (watched, name) = match change {
             Change::Gone => (path, None),
             Change::Appeared => (path.parent().unwrap_or(path), path.file_name().map(OsStr::to_owned)),
         };
         let mut watches = self.shared.watches.lock();
-        let place = system::add(&self.shared.descriptor, watched, change)?;
+        let watch_descriptor = system::add(&self.shared.descriptor, watched, change)?;
         let number = watches.next_number;
         watches.next_number += 1;
-        watches.watched.entry(place).or_default().push(Watch { number, name, target });
-        Ok(FileWatch { shared: Arc::clone(&self.shared), place, number })
+        watches.watched.entry(watch_descriptor).or_default().push(Watch { number, name, target });
+        Ok(FileWatch { shared: Arc::clone(&self.shared), watch_descriptor, number })
     }
 
-    /// Takes all notices that have come. Gives the targets of the watches that they concern, some of them perhaps more than
-    /// once. Never blocks.
+    /// Reads all notices that have come, and returns the targets of the watches that they are for. A target may be returned
+    /// more than once. This never blocks.
     pub fn read(&self) -> Vec<T> {
         let mut targets = Vec::new();
         let mut watches = self.shared.watches.lock();
         system::read(&self.shared.descriptor, |notice| {
-            let Some(place) = notice.place else {
+            let Some(watch_descriptor) = notice.watch_descriptor else {
                 targets.extend(watches.watched.values().flatten().map(|watch| watch.target.clone()));
                 return;
             };
-            let concerned = watches.watched.get(&place).into_iter().flatten().filter(|watch| watch.is_meant(&notice));
+            let concerned =
+                watches.watched.get(&watch_descriptor).into_iter().flatten().filter(|watch| watch.is_for(&notice));
             targets.extend(concerned.map(|watch| watch.target.clone()));
             if notice.is_last {
-                watches.watched.remove(&place);
+                watches.watched.remove(&watch_descriptor);
             }
         });
         targets
@@ -119,13 +120,13 @@ impl<T: Clone> FileNotices<T> {
 }
 
 impl<T> Watch<T> {
-    fn is_meant(&self, notice: &Notice<'_>) -> bool {
+    fn is_for(&self, notice: &Notice<'_>) -> bool {
         notice.is_last || self.name.as_deref() == notice.name
     }
 }
 
 impl<T> AsFd for FileNotices<T> {
-    /// Can be read when notices have come.
+    /// The descriptor of the instance. It is readable when notices have come.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.descriptor.as_fd()
     }
@@ -146,11 +147,11 @@ impl<T> Clone for FileNotices<T> {
 impl<T> Drop for FileWatch<T> {
     fn drop(&mut self) {
         let mut watches = self.shared.watches.lock();
-        let Some(others) = watches.watched.get_mut(&self.place) else { return };
+        let Some(others) = watches.watched.get_mut(&self.watch_descriptor) else { return };
         others.retain(|watch| watch.number != self.number);
         if others.is_empty() {
-            watches.watched.remove(&self.place);
-            system::remove(&self.shared.descriptor, self.place);
+            watches.watched.remove(&self.watch_descriptor);
+            system::remove(&self.shared.descriptor, self.watch_descriptor);
         }
     }
 }
@@ -163,7 +164,7 @@ impl<T> fmt::Debug for FileNotices<T> {
 
 impl<T> fmt::Debug for FileWatch<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileWatch").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("FileWatch").field("watch_descriptor", &self.watch_descriptor).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a driver watches for its machines' sockets.
+//! The interface to the driver's watches.
 
 use std::fmt;
 use std::io;
@@ -9,56 +9,56 @@ use std::sync::Arc;
 use super::notices::Change;
 use crate::machine::{ConnectionId, ListenerId};
 
-/// Watches the sockets of one machine. Each watch ends when it is dropped, which comes before its socket is closed.
+/// Watches the sockets of one machine. Each watch ends when it is dropped, before its socket is closed.
 pub trait Registry {
-    /// The watch over a connection.
+    /// The watch on a connection.
     type ConnectionWatch: ConnectionWatch;
-    /// The watch over a listener.
+    /// The watch on a listener.
     type ListenerWatch: fmt::Debug;
-    /// The watch over a file.
+    /// The watch on a file.
     type FileWatch: fmt::Debug;
 
-    /// Watches a connection for something to read, to call [`Io::readable`](super::Io::readable) then.
+    /// Watches a connection. When it is readable, the driver calls [`Io::readable`](super::Io::readable).
     ///
     /// # Errors
-    /// The system's: the connection is closed then.
+    /// The system's. The connection is closed then.
     fn watch_connection(&mut self, id: ConnectionId, stream: &Arc<UnixStream>) -> io::Result<Self::ConnectionWatch>;
 
-    /// Watches a listener for connections, to call [`Io::acceptable`](super::Io::acceptable) then.
+    /// Watches a listener. When a connection waits there, the driver calls [`Io::acceptable`](super::Io::acceptable).
     ///
     /// # Errors
-    /// The system's: the server does not listen then.
+    /// The system's. The server does not listen then.
     fn watch_listener(&mut self, id: ListenerId, listener: &Arc<UnixListener>) -> io::Result<Self::ListenerWatch>;
 
-    /// Watches a file, to call [`Io::files_changed`](super::Io::files_changed) when this has happened to it; see
-    /// [`FileNotices`](super::FileNotices).
+    /// Watches a file. After this change, the driver calls [`Io::files_changed`](super::Io::files_changed).
+    /// [`FileNotices`](super::FileNotices) gives the notices.
     ///
     /// # Errors
-    /// The system's: the file is looked at every now and then instead.
+    /// The system's. The file is checked every second instead.
     fn watch_file(&mut self, path: &Path, change: Change) -> io::Result<Self::FileWatch>;
 }
 
-/// The watch over a connection.
+/// The watch on a connection.
 pub trait ConnectionWatch: fmt::Debug {
-    /// Watches it for room to write too, until [`Io::writable`](super::Io::writable) was called.
+    /// Watches for room to write as well. When there is room, the driver calls [`Io::writable`](super::Io::writable), once.
     ///
     /// # Errors
-    /// The system's: the connection is closed then.
+    /// The system's. The connection is closed then.
     fn watch_writable(&mut self) -> io::Result<()>;
 
-    /// The connection may be read again, see [`Progress::Paused`]. It may be ready already.
+    /// Reading may continue after [`Progress::Paused`]. The connection may be readable already.
     fn read_again(&self);
 }
 
-/// Whether more may be ready than was dealt with.
+/// Whether a socket may still be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There was nothing.
+    /// Nothing was ready.
     Nothing,
-    /// Nothing is left: wait for the next notice.
+    /// Nothing is left. The driver waits for the next notice.
     Drained,
-    /// It is not to be read for now: wait for [`ConnectionWatch::read_again`].
+    /// The machine does not read from the connection for now. The driver waits for [`ConnectionWatch::read_again`].
     Paused,
-    /// Come back after others have had their turn.
+    /// More may be ready. The driver calls again after it has served the other sockets.
     More,
 }

@@ -1,4 +1,4 @@
-//! Sockets that never block, and who is at their other end.
+//! Sockets that do not block, and the process at the other end.
 
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,11 +12,11 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::users;
 use crate::machine::Credentials;
 
-/// What a socket takes before it has to be read, in bytes. With the system's default, large messages wait for
-/// their reader every 200 KB. Where the system allows less it is less.
+/// The send buffer of a socket, in bytes. With the system's default, a large message waits for its reader every 200 KB. The
+/// system may limit it to less.
 const SEND_BUFFER: usize = 1024 * 1024;
 
-/// Connects. A full backlog is an error (`WouldBlock`) like any other: it is tried again later.
+/// Connects. A full backlog is an error, `WouldBlock`. The machine tries again later.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -25,7 +25,7 @@ pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     Ok(socket.into())
 }
 
-/// Takes the next connection.
+/// Accepts the next connection.
 pub(super) fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     let (stream, _) = listener.accept()?;
     stream.set_nonblocking(true)?;
@@ -36,14 +36,14 @@ pub(super) fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
 }
 
 fn enlarge_send_buffer<'a>(socket: impl Into<SockRef<'a>>) {
-    // A smaller one serves as well, only more slowly.
+    // A smaller buffer works too, more slowly.
     let _ = socket.into().set_send_buffer_size(SEND_BUFFER);
 }
 
-/// The process at the other end. Whom to trust does not depend on its id: that is 0 for one in another PID namespace.
+/// The process at the other end. Trust does not depend on the process id, which is 0 for a process in another PID namespace.
 pub(super) fn credentials(stream: &UnixStream) -> io::Result<Credentials> {
     let (pid, uid, gid) = peer(stream)?;
-    let uid = if users::is_somebody(uid) { uid } else { Credentials::UNKNOWN };
+    let uid = if users::is_one_user(uid) { uid } else { Credentials::UNKNOWN };
     Ok(Credentials::new(u32::try_from(pid).unwrap_or_default(), uid, gid))
 }
 
@@ -56,7 +56,7 @@ fn peer(stream: &UnixStream) -> io::Result<(i32, u32, u32)> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn peer(stream: &UnixStream) -> io::Result<(i32, u32, u32)> {
     let (uid, gid) = nix::unistd::getpeereid(stream)?;
-    // Its id is only told, so that it may be missing.
+    // The process id is only reported, so it may be missing.
     #[cfg(target_vendor = "apple")]
     let pid = getsockopt(stream, sockopt::LocalPeerPid).unwrap_or_default();
     #[cfg(not(target_vendor = "apple"))]
@@ -64,9 +64,9 @@ fn peer(stream: &UnixStream) -> io::Result<(i32, u32, u32)> {
     Ok((pid, uid.as_raw(), gid.as_raw()))
 }
 
-/// Writes what the socket takes now. A broken connection is an error, never a signal.
+/// Writes what the socket takes now. A broken connection is an error, and not a signal.
 pub(super) fn write(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
-    // Systems without the flag have an option of the socket instead.
+    // macOS lacks the flag and has a socket option instead.
     #[cfg(not(target_vendor = "apple"))]
     let flags = SendFlags::NOSIGNAL;
     #[cfg(target_vendor = "apple")]
@@ -74,13 +74,13 @@ pub(super) fn write(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(stream, bytes, flags)?)
 }
 
-/// Reads what is there into the spare capacity of `bytes`; 0 at the end.
+/// Reads what is there into the spare capacity of `bytes`. Returns 0 at the end.
 pub(super) fn read_into(stream: &UnixStream, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let (count, _) = rustix::net::recv(stream, rustix::buffer::spare_capacity(bytes), RecvFlags::empty())?;
     Ok(count)
 }
 
-/// Reads what is there; 0 at the end.
+/// Reads what is there. Returns 0 at the end.
 pub(super) fn read(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
     let (count, _) = rustix::net::recv(stream, buffer, RecvFlags::empty())?;
     Ok(count)

@@ -1,4 +1,4 @@
-//! A state machine with its sockets: carries out what it wants, and tells it what has happened.
+//! A state machine with its sockets: carries out its actions, and tells it what has happened.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -9,48 +9,48 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::connection::{Connection, Read};
-use super::guard::{Finding, Guard};
 use super::listener::Listener;
+use super::monitor::{Finding, Monitor};
 use super::notices::Change;
 use super::registry::{Progress, Registry};
 use super::socket;
 use crate::error::{self, Error};
 use crate::machine::{Action, ConnectionId, Events, ListenerId, Machine};
 
-/// How many connections are accepted before others have their turn.
+/// How many connections are accepted before other sockets are served.
 const ACCEPT_AT_ONCE: usize = 64;
 
-/// The size that a read buffer should have, in bytes; one serves all connections of a thread. With a larger one
-/// the two sides would take turns: what was read is dealt with, and answered, before more is read.
+/// The size of a read buffer, in bytes. One buffer serves all connections of a thread. With a larger one, the two sides would
+/// take turns, since everything that was read is handled before more is read.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-/// What waits at one listener at most is accepted in so many turns.
+/// So many calls of `acceptable` accept everything that can wait at one listener.
 const ACCEPTS_TO_EMPTY: usize = 4096 / ACCEPT_AT_ONCE;
 
-/// What one socket holds at most is read by so many reads, the short ones of large frames included.
+/// So many reads empty one socket, including the short reads of large frames.
 const READS_TO_EMPTY: u32 = 64;
 
-/// So many connections are read before anything is due, late or not.
+/// Up to so many connections are all read before a deadline is handled, even if the driver is not late.
 const FEW: usize = 8;
 
 /// A state machine with its sockets.
 #[derive(Debug)]
 pub struct Io<M, R: Registry> {
-    /// What decides.
+    /// The state machine.
     pub machine: M,
     registry: R,
     mode: u32,
     connections: FxHashMap<ConnectionId, Connection<R::ConnectionWatch>>,
     listeners: FxHashMap<ListenerId, Listening<R::ListenerWatch>>,
-    /// What looks after the files of the server.
-    guard: Option<Guard<R::FileWatch>>,
-    /// For the socket of a server that is not there.
-    lookout: Option<R::FileWatch>,
-    /// Connections from which nothing has been read.
+    /// Monitors the files of the server.
+    monitor: Option<Monitor<R::FileWatch>>,
+    /// The watch for the socket of a client's server to appear.
+    socket_watch: Option<R::FileWatch>,
+    /// Connections from which nothing has been read yet.
     unread: FxHashSet<ConnectionId>,
 }
 
-/// A listener. The watch is dropped first.
+/// A listener. Its watch is dropped before its socket.
 #[derive(Debug)]
 struct Listening<W> {
     watch: W,
@@ -58,7 +58,7 @@ struct Listening<W> {
 }
 
 impl<M: Machine, R: Registry> Io<M, R> {
-    /// A machine without sockets. `mode` is that of the sockets' files.
+    /// A machine without sockets. `mode` is the mode of the sockets' files.
     pub fn new(machine: M, registry: R, mode: u32) -> Io<M, R> {
         Io {
             machine,
@@ -66,73 +66,73 @@ impl<M: Machine, R: Registry> Io<M, R> {
             mode,
             connections: FxHashMap::default(),
             listeners: FxHashMap::default(),
-            guard: None,
-            lookout: None,
+            monitor: None,
+            socket_watch: None,
             unread: FxHashSet::default(),
         }
     }
 
-    /// What watches the sockets.
+    /// The registry of the driver.
     pub fn registry(&mut self) -> &mut R {
         &mut self.registry
     }
 
-    /// Listens at a path that a server before may have left behind.
+    /// Listens at a path. A socket that an earlier server left there is replaced.
     ///
     /// # Errors
-    /// `EADDRINUSE` for a live server, [`crate::error::Code::NotASocket`], and the system's.
+    /// `EADDRINUSE` if a server listens there, [`Code::NotASocket`](crate::error::Code::NotASocket), and the system's.
     pub fn listen(&mut self, id: ListenerId, path: &Path) -> Result<(), Error> {
         let listener = Listener::take_over(path, self.mode)?;
         let watch = self
             .registry
             .watch_listener(id, &listener.socket)
             .map_err(|error| Error::system(&error, &format!("watch {}", path.display())))?;
-        let mut guard = Guard::new(id);
-        guard.renewed(&listener, &mut self.registry, Instant::now());
-        self.guard = Some(guard);
+        let mut monitor = Monitor::new(id);
+        monitor.renewed(&listener, &mut self.registry, Instant::now());
+        self.monitor = Some(monitor);
         self.listeners.insert(id, Listening { watch, listener });
         Ok(())
     }
 
-    /// Whether something else lies in the place of the server's socket.
+    /// Whether another file has taken the path of the server's socket.
     pub fn is_displaced(&self) -> bool {
-        self.guard.as_ref().is_some_and(Guard::is_displaced)
+        self.monitor.as_ref().is_some_and(Monitor::is_displaced)
     }
 
-    /// A file that is watched has changed, see [`Registry::watch_file`].
+    /// To be called when a watched file has changed, see [`Registry::watch_file`].
     pub fn files_changed(&mut self, now: Instant) {
-        if let Some(guard) = &mut self.guard {
-            guard.changed(now);
+        if let Some(monitor) = &mut self.monitor {
+            monitor.changed(now);
         }
-        // It is watched anew where the machine finds no server there, whatever has become of the folder.
-        if self.lookout.take().is_some() {
+        // The machine tries to connect. If that fails, it asks for a new watch, which also works if the folder was replaced.
+        if self.socket_watch.take().is_some() {
             self.machine.appeared();
         }
     }
 
-    /// When [`Io::elapsed`] has to be called.
+    /// When [`Io::elapsed`] is to be called.
     pub fn deadline(&self) -> Option<Instant> {
-        let look = self.guard.as_ref().and_then(Guard::look_at);
-        [self.machine.deadline(), look].into_iter().flatten().min()
+        let check = self.monitor.as_ref().and_then(Monitor::next_check);
+        [self.machine.deadline(), check].into_iter().flatten().min()
     }
 
-    /// The deadline may have passed: does what is due.
+    /// Handles everything that is due.
     pub fn elapsed(&mut self, now: Instant, events: &mut dyn Events) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if is_due(self.machine.deadline()) {
             self.machine.elapsed(now, events);
         }
-        if is_due(self.guard.as_ref().and_then(Guard::look_at)) {
-            self.look_after_files(now, events);
+        if is_due(self.monitor.as_ref().and_then(Monitor::next_check)) {
+            self.check_files(now, events);
         }
     }
 
-    /// Takes the files of all listening sockets away, when the process ends without closing them.
+    /// Removes the files of all listening sockets. To be called when the process ends without closing them.
     pub fn unlink(&self) {
         self.listeners.values().for_each(|listening| listening.listener.unlink());
     }
 
-    /// Carries out all actions and writes all that can be written.
+    /// Carries out all actions, and writes all bytes that the sockets take.
     pub fn flush(&mut self, now: Instant, events: &mut dyn Events) {
         self.machine.prepare(now, events);
         loop {
@@ -146,8 +146,8 @@ impl<M: Machine, R: Registry> Io<M, R> {
         }
     }
 
-    /// There is something to read: reads once. `ended` says that the peer has closed the connection: there will be no other
-    /// notice, so it is read to its end.
+    /// To be called when a connection is readable: reads once, into `buffer` or the memory of a large frame. `ended` says that
+    /// the peer has closed the connection and no other notice follows. Then the connection is read to its end.
     pub fn readable(
         &mut self,
         id: ConnectionId,
@@ -158,7 +158,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
     ) -> Progress {
         loop {
             let Some(connection) = self.connections.get_mut(&id) else { return Progress::Nothing };
-            // What a peer left behind that has ended is no more than a socket holds.
+            // After the peer has ended, there is no more to read than a socket holds, so limits do not matter.
             if !self.machine.may_read(id) && !ended {
                 return Progress::Paused;
             }
@@ -173,7 +173,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
                     }
                     let bytes = if is_direct { &[] } else { &buffer[..count] };
                     self.machine.received(id, bytes, now, events);
-                    // A short read has emptied the socket, see epoll(7).
+                    // A short read means that the socket is empty, see epoll(7).
                     return if is_short && !ended { Progress::Drained } else { Progress::More };
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Nothing,
@@ -186,9 +186,9 @@ impl<M: Machine, R: Registry> Io<M, R> {
         }
     }
 
-    /// Accepts all who wait and reads what they sent, which may be what something that is due waits for. `all`: reads
-    /// all others too, since the driver comes late. To be called before [`Machine::elapsed`] where the driver does not
-    /// know by itself that nothing is ready.
+    /// Accepts all waiting connections and reads what they sent, before a deadline that this may change. With `all`, reads
+    /// all other connections too: the driver is late, so they may have waited as long. To be called before [`Io::elapsed`],
+    /// unless the driver knows that no socket is ready.
     pub fn catch_up(&mut self, all: bool, buffer: &mut [u8], now: Instant, events: &mut dyn Events) {
         let listeners: Vec<ListenerId> = self.listeners.keys().copied().collect();
         for id in listeners {
@@ -208,12 +208,12 @@ impl<M: Machine, R: Registry> Io<M, R> {
         }
     }
 
-    /// Whether the rest of a large frame is on its way in, or what goes out waits for room.
+    /// Whether a large frame has arrived in part, or outgoing bytes wait for room in the socket.
     pub fn is_in_bulk(&mut self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(Connection::is_blocked) || self.machine.read_into(id).is_some()
     }
 
-    /// There is room to write.
+    /// To be called when a connection has room to write.
     pub fn writable(&mut self, id: ConnectionId, now: Instant, events: &mut dyn Events) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.unblock();
@@ -221,7 +221,10 @@ impl<M: Machine, R: Registry> Io<M, R> {
         }
     }
 
-    /// Somebody connects.
+    /// To be called when a connection waits at a listener: accepts up to 64.
+    ///
+    /// # Errors
+    /// The system's, such as `EMFILE`. The driver tries again later.
     pub fn acceptable(&mut self, id: ListenerId, now: Instant, events: &mut dyn Events) -> io::Result<Progress> {
         for _ in 0..ACCEPT_AT_ONCE {
             let Some(listening) = self.listeners.get(&id) else { return Ok(Progress::Drained) };
@@ -243,10 +246,10 @@ impl<M: Machine, R: Registry> Io<M, R> {
         Ok(Progress::More)
     }
 
-    /// Accepts all who wait.
+    /// Accepts all waiting connections.
     fn accept_all(&mut self, id: ListenerId, now: Instant, events: &mut dyn Events) {
         for _ in 0..ACCEPTS_TO_EMPTY {
-            // Where none can be accepted, the listener's own notice leads to that again.
+            // If accepting fails, the next notice of the listener leads to the same error, which the driver handles.
             if !matches!(self.acceptable(id, now, events), Ok(Progress::More)) {
                 break;
             }
@@ -281,7 +284,7 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 }
             }
             Action::StopListening(id) => {
-                self.guard.take_if(|guard| guard.listener == id);
+                self.monitor.take_if(|monitor| monitor.listener == id);
                 self.listeners.remove(&id);
             }
             Action::Close(id) => self.remove(id),
@@ -291,48 +294,48 @@ impl<M: Machine, R: Registry> Io<M, R> {
                 }
             }
             Action::WatchFor(path) => {
-                if self.lookout.is_none() {
-                    // Where that can't be had, the machine tries again by itself.
-                    self.lookout = self.registry.watch_file(&path, Change::Appeared).ok();
+                if self.socket_watch.is_none() {
+                    // If this fails, the machine tries to connect again after a while.
+                    self.socket_watch = self.registry.watch_file(&path, Change::Appeared).ok();
                 }
             }
-            Action::StopWatching => self.lookout = None,
+            Action::StopWatching => self.socket_watch = None,
         }
     }
 
-    fn look_after_files(&mut self, now: Instant, events: &mut dyn Events) {
-        let Some(guard) = &mut self.guard else { return };
-        let Some(listening) = self.listeners.get_mut(&guard.listener) else { return };
-        match guard.look(&mut listening.listener, &mut self.registry, now) {
+    fn check_files(&mut self, now: Instant, events: &mut dyn Events) {
+        let Some(monitor) = &mut self.monitor else { return };
+        let Some(listening) = self.listeners.get_mut(&monitor.listener) else { return };
+        match monitor.check(&mut listening.listener, &mut self.registry, now) {
             Finding::Nothing => {}
             Finding::Displaced => self.machine.displaced(events),
-            Finding::Gone => self.listen_anew(now, events),
+            Finding::Gone => self.listen_again(now, events),
         }
     }
 
-    /// The file of the server's socket is gone: makes another one.
-    fn listen_anew(&mut self, now: Instant, events: &mut dyn Events) {
-        let Some(id) = self.guard.as_ref().map(|guard| guard.listener) else { return };
+    /// The file of the server's socket is gone: listens on a new one.
+    fn listen_again(&mut self, now: Instant, events: &mut dyn Events) {
+        let Some(id) = self.monitor.as_ref().map(|monitor| monitor.listener) else { return };
         self.accept_all(id, now, events);
-        let (Some(guard), Some(listening)) = (&mut self.guard, self.listeners.get_mut(&id)) else { return };
+        let (Some(monitor), Some(listening)) = (&mut self.monitor, self.listeners.get_mut(&id)) else { return };
         let listener = &mut listening.listener;
         let former = match listener.renew(self.mode) {
             Ok(former) => former,
             Err(error) => {
-                complain(guard.failed(now), &error);
+                warn_once(monitor.failed(now), &error);
                 return;
             }
         };
         match self.registry.watch_listener(id, &listener.socket) {
             Ok(watch) => {
                 listening.watch = watch;
-                guard.renewed(listener, &mut self.registry, now);
+                monitor.renewed(listener, &mut self.registry, now);
                 self.machine.relistened(events);
             }
             Err(error) => {
-                // Nobody would be accepted: the next look finds it gone.
+                // No connection would be accepted here. The next check finds the path free.
                 listener.unlink_socket();
-                complain(guard.failed(now), &error);
+                warn_once(monitor.failed(now), &error);
             }
         }
         drop(former);
@@ -375,8 +378,8 @@ impl<M: Machine, R: Registry> Io<M, R> {
     }
 }
 
-fn complain(is_news: bool, error: &dyn std::fmt::Display) {
-    if is_news {
-        tracing::warn!(target: "ipcio", "the server's socket was removed, and could not be made anew: {error}; will try again");
+fn warn_once(is_first: bool, error: &dyn std::fmt::Display) {
+    if is_first {
+        tracing::warn!(target: "ipcio", "the server's socket file was removed and cannot be created again: {error}; the server keeps trying");
     }
 }

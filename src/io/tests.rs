@@ -1,4 +1,4 @@
-//! What is made of sockets whose other end is a test's, and how a client comes to its server with and without notices of
+//! Sockets whose other end is held by the test, and a client that finds its server with and without notices of
 //! files.
 
 use std::io::{self, Write};
@@ -51,7 +51,7 @@ impl ConnectionWatch for Unwatched {
 /// The only connection.
 const CONNECTION: ConnectionId = ConnectionId(1);
 
-/// Writes what it is told to, and notes what happens.
+/// Writes the given bytes, and records what happens.
 #[derive(Debug, Default)]
 struct Recorder {
     to_write: Vec<u8>,

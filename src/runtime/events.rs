@@ -100,7 +100,7 @@ pub enum ClientEvent {
 /// Up to 1,024 events wait for a receiver. If there are more, it misses the oldest ones, and receives
 /// [`ServerEvent::Missed`] or [`ClientEvent::Missed`] in their place.
 pub struct EventReceiver<E> {
-    /// What was the case at the beginning.
+    /// The state at the time of the subscription, as events.
     first: VecDeque<E>,
     receiver: broadcast::Receiver<E>,
     missed: fn(u64) -> E,
@@ -153,7 +153,7 @@ impl<E: Clone> Feed<E> {
         EventReceiver { first, receiver, missed }
     }
 
-    /// Sends an event, which is only made if somebody receives it.
+    /// Sends an event, which is only made if there is a receiver.
     pub(super) fn send(&self, event: impl FnOnce() -> E) {
         if let State::Open(sender) = &*self.lock()
             && sender.receiver_count() > 0
