@@ -155,7 +155,7 @@ impl Error {
             code: Option<serde_json::Value>,
             remote: bool,
         }
-        // What is not of this form is a failure all the same.
+        // Anything of another form is a failure too.
         let failure: Failure = serde_json::from_slice(failure).unwrap_or_default();
         // JavaScript's errors have numbers for codes as well.
         let code = match failure.code {
@@ -318,7 +318,7 @@ pub(crate) fn client_left(name: &str) -> Error {
     Error::new(Code::ClientLeft, format!("The client {name:?} left before it answered; deliver again when it is back."))
 }
 
-/// A client has asked too much that nobody has answered.
+/// A client has too many unanswered deliveries.
 pub(crate) fn too_many_deliveries(limit: usize) -> Error {
     Error::new(
         Code::TooManyDeliveries,
@@ -328,7 +328,7 @@ pub(crate) fn too_many_deliveries(limit: usize) -> Error {
     )
 }
 
-/// A server has asked too much that nobody has answered.
+/// A server has too many unanswered deliveries.
 pub(crate) fn too_many_deliveries_of_server(limit: usize) -> Error {
     Error::new(
         Code::TooManyDeliveries,

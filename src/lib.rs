@@ -24,19 +24,20 @@
 //!
 //! The core does no I/O and knows no clock, which a lint checks (`clippy.toml`):
 //!
-//! - `protocol`: bytes to frames and back, for all versions of the wire, and the queue of what goes out.
+//! - `protocol`: bytes to frames and back, for all versions of the protocol, and the queue of outgoing frames.
 //! - `client`, `server`: what a client and a server *do*, as state machines.
-//! - `machine`: what a state machine takes and gives: connections, actions, events.
-//! - `transport`: what a session is connected by: one connection, or the two of protocol 1.
+//! - `machine`: the interface of a state machine: connections, actions, events.
+//! - `transport`: the connections of a session: one, or the two of protocol 1.
 //! - `sequence`: sequence numbers and acknowledgements of one session, the same on both sides.
-//! - `commands`, `domain`, `settings`, `time_limits`, `trust`, `backoff`, `error`: the nouns that both sides share.
+//! - `commands`, `domain`, `settings`, `time_limits`, `trust`, `backoff`, `error`, `log`: what both sides
+//!   share.
 //!
 //! Around it:
 //!
-//! - `io`: carries out what a state machine wants, with sockets that never block. It waits for nothing itself.
+//! - `io`: carries out the actions of a state machine, with sockets that never block. It does not wait itself.
 //! - `runtime`: the driver that waits on tokio, and [`Client`] and [`Server`].
-//! - [`driver`]: all of this for those who write a driver of their own, as the crate `ipcio-node` does: the Node addon, in
-//!   the folder `node`, with a driver that waits on Node's event loop.
+//! - [`driver`]: all of this for other drivers, such as those of the crate `ipcio-node`: the Node addon, in the folder
+//!   `node`.
 
 mod backoff;
 mod client;

@@ -309,7 +309,7 @@ pub trait Machine {
     /// What to write there; empty if nothing.
     fn unwritten(&self, connection: ConnectionId) -> &[u8];
 
-    /// So many of these bytes were written.
+    /// Notes how many of these bytes were written.
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant, events: &mut dyn Events);
 
     /// The application's handler has been called for this and all earlier messages of the session.

@@ -7,7 +7,7 @@ use crate::error::{Code, Error};
 use crate::protocol::frame::MAX_NAME;
 use crate::protocol::json;
 
-/// The mode of a socket's file: its owner may connect, and nobody else.
+/// The mode of a socket's file: only its owner may connect.
 pub const MODE: u32 = 0o600;
 
 /// All bits that a mode may have.
@@ -145,7 +145,7 @@ mod tests {
         include_str!("runtime/builder/server.rs"),
     ];
 
-    /// What stands in front of the method's `pub fn`.
+    /// The documentation of a method of the builders.
     fn documentation(method: &str) -> String {
         let text = BUILDERS.iter().find_map(|text| text.split_once(&format!("pub fn {method}(mut self"))).unwrap().0;
         text.rsplit("\n\n").next().unwrap().replace("///", "").split_whitespace().collect::<Vec<_>>().join(" ")

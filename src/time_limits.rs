@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
-/// Room for so many limits is kept when there are none.
+/// The capacity that is kept when there are no limits.
 const KEPT: usize = 1024;
 
-/// So many deliveries whose time is over end before others have their turn.
+/// The most deliveries that time out before other work continues.
 pub(crate) const EXPIRED_AT_ONCE: usize = 256;
 
 /// The deliveries whose time is limited.

@@ -76,7 +76,7 @@ impl Transport {
         self.codec.unfinished(self.socket(connection))
     }
 
-    /// Takes frames out of the queue that have to be translated before they are written.
+    /// Takes frames out of the queue that must be translated before they are written.
     pub(crate) fn translate(&mut self, outbox: &mut Outbox) {
         self.codec.translate(outbox);
     }
@@ -86,7 +86,7 @@ impl Transport {
         self.codec.unwritten(self.socket(connection), outbox)
     }
 
-    /// So many bytes were written to a connection. Gives the number of bytes of the queue that this completes.
+    /// Notes bytes that were written to a connection. Returns the number of bytes of the queue that this completes.
     pub(crate) fn written(&mut self, connection: ConnectionId, count: usize, outbox: &mut Outbox) -> usize {
         self.codec.written(self.socket(connection), count, outbox)
     }

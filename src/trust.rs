@@ -15,7 +15,7 @@ pub struct Trust {
 /// The users that are allowed beside one's own and root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Others {
-    /// Everybody.
+    /// All users.
     Any,
     /// These, by their uid.
     These(Vec<u32>),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_unknown_is_neither_oneself_nor_named() {
+    fn an_unknown_user_is_neither_our_own_nor_a_named_one() {
         let uid = Credentials::UNKNOWN;
         let check = |others| Trust { own: uid, others }.check(Credentials::new(1, uid, 1), "client").is_ok();
         assert!(!check(Others::These(vec![uid])));

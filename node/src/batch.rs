@@ -49,7 +49,7 @@ struct Run {
     common: Option<Common>,
     /// The name of the sender.
     from: String,
-    /// The number that the next delivery has to have; `None` where they are none.
+    /// The number that the next delivery must have; `None` if they are no deliveries.
     next: Option<u64>,
     /// Where the count ends in the text.
     counted: usize,

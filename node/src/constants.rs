@@ -1,4 +1,4 @@
-//! What JavaScript has to know as well: it reads these facts once, when it is loaded (`lib/constants.js`).
+//! The facts that JavaScript shares. It reads them once, when it is loaded (`lib/constants.js`).
 
 #![allow(unreachable_pub, reason = "napi-derive asks for it")]
 #![allow(missing_docs, reason = "napi-derive writes items without")]

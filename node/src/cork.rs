@@ -49,7 +49,7 @@ pub(crate) struct Limits {
 }
 
 impl Cork {
-    /// So many messages of that size, in bytes, were queued. Whether they are to be written now.
+    /// Notes messages that were queued, and their size in bytes. Whether they should be written now.
     pub(crate) fn queued(&self, count: usize, bytes: usize) -> bool {
         let messages = self.messages.get();
         let unwritten = self.bytes.get() + bytes;

@@ -129,7 +129,7 @@ impl<M: Machine + Send + 'static> Endpoint<M> {
         }
     }
 
-    /// The machine was called: whether the process has to stay for it, and until when it may sleep.
+    /// The machine was called. Whether it keeps the process alive, and until when it may sleep.
     pub(crate) fn changed(&self, active: bool) {
         match self {
             Endpoint::Loop(endpoint) => endpoint.changed(active),

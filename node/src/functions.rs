@@ -1,5 +1,5 @@
 //! The functions that JavaScript calls for every message: raw functions of Node-API, which cost a third of a
-//! method of a `#[napi]` class. They give `undefined` where nothing is left to do, a number where a `dispatch` has to
+//! method of a `#[napi]` class. They return `undefined` if nothing is left to do, a number if a `dispatch` must
 //! follow, and `CODE message` for what was refused.
 //!
 //! The number says how long a text may be that need not come alone, see [`crate::cork`]. JSON has no line breaks, so these

@@ -99,7 +99,7 @@ impl Instance {
         }));
     }
 
-    /// Nobody waits for the answer to a delivery of this number any more.
+    /// The answer to the delivery with this number is no longer needed.
     pub(crate) fn cancel(&self, request: u64) {
         either!(self, endpoint => endpoint.with(|machine, _| Class::cancel(machine, request)));
     }
@@ -122,7 +122,7 @@ impl Instance {
         either!(self, endpoint => endpoint.flush());
     }
 
-    /// So many messages of that size, in bytes, were queued.
+    /// Notes messages that were queued, and their size in bytes.
     pub(crate) fn queued(&self, count: usize, bytes: usize) {
         if self.cork.queued(count, bytes) {
             self.flush();
@@ -228,10 +228,10 @@ impl Instance {
         }
     }
 
-    /// The machine may have begun or ended: the process has to stay for it, or not.
+    /// The machine may have started or ended: it keeps the process alive, or no longer does.
     fn changed(&self) {
         let active = either!(self, endpoint => endpoint.with(|machine, _| Class::is_active(machine)));
-        // Another thread may have brought it to its end just now: JavaScript has to learn of it.
+        // Another thread may have just ended it: JavaScript must be told.
         let active = active || !either!(self, endpoint => endpoint.is_idle());
         either!(self, endpoint => endpoint.changed(active));
         if self.active.replace(active) && !active {

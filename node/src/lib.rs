@@ -3,16 +3,16 @@
 //! From the bottom up; no file needs one that needs it:
 //!
 //! - `memory`: the allocator. `event_kind`, `batch`, `batches`: events on their way to JavaScript. `raw`: Node-API.
-//!   `libuv`: the little of it that is needed. `console`: what `verbose` shows.
-//! - `thread`: the thread driver. `event_loop`: the loop driver, which serves sources; `processors`: whether to poll.
-//!   Both call a `dispatch`.
+//!   `libuv`: the part of it that is needed. `console`: what `verbose` prints.
+//! - `thread`: the thread driver. `event_loop`: the loop driver, which serves sources. `processors`: whether polling is
+//!   of use. Both drivers call a `dispatch`.
 //! - `loop_registry`, `loop_endpoint`: a state machine's sockets under the loop driver, and the machine itself.
-//!   `endpoint`: a machine under either driver.
-//! - `cork`: when what is queued is written. `role`: a client or a server. `instance`: what an object of JavaScript
-//!   stands for.
+//!   `endpoint`: a machine with either driver.
+//! - `cork`: when queued messages are written. `role`: a client or a server. `instance`: the native side of a Client or
+//!   Server object.
 //! - `environment`: the instances of each environment of Node.
-//! - `functions`: what JavaScript calls for every message. `options`, `native`, `classes`: `Server` and `Client`, made
-//!   with napi-rs. `constants`: the facts that JavaScript has to know as well.
+//! - `functions`: the functions that JavaScript calls for every message. `options`, `native`, `classes`: `Server` and `Client`, made
+//!   with napi-rs. `constants`: the facts that JavaScript shares.
 
 mod batch;
 mod batches;

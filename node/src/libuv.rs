@@ -193,7 +193,7 @@ impl Handle {
         });
     }
 
-    /// Starts a timer: `on_timer` is called once, after so many milliseconds.
+    /// Starts a timer: `on_timer` is called once, after this many milliseconds.
     pub(crate) fn start_timer(&self, milliseconds: u64, on_timer: OnHandle) {
         self.with(|functions, pointer| {
             // SAFETY: the handle is an initialised timer, not closed.

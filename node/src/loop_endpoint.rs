@@ -69,7 +69,7 @@ impl<M: Machine> LoopEndpoint<M> {
         self.batches.borrow_mut().recycle(batch.text);
     }
 
-    /// The machine was called: whether the process has to stay for it, and until when it may sleep.
+    /// The machine was called. Whether it keeps the process alive, and until when it may sleep.
     pub(crate) fn changed(&self, active: bool) {
         let accept_again = self.accept_again.get().map(|(at, _)| at);
         let deadline = [self.io.borrow().deadline(), accept_again].into_iter().flatten().min();

@@ -9,7 +9,7 @@
 /// Blocks from this size on are counted when they are freed, in bytes.
 const COUNTED: usize = 1024;
 
-/// So much has to be freed before it is worth a thread.
+/// The amount that must be freed before it is worth a thread.
 const MUCH: usize = 4 * 1024 * 1024;
 
 #[cfg(not(ipcio_system_allocator))]
@@ -37,8 +37,8 @@ mod counting {
     /// Nothing is given back before so long a time without much being freed: it may be needed again.
     const QUIET: Duration = Duration::from_secs(1);
 
-    /// After so many times it is not waited for: a process that never is quiet makes the calls with which the allocator gives
-    /// memory back by itself, what has not been needed for a while first.
+    /// After this many times it does not wait any longer: a process that is never quiet makes the calls with which the
+    /// allocator itself returns memory, first what has not been needed for a while.
     const LOOKS: usize = 10;
 
     #[global_allocator]

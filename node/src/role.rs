@@ -29,7 +29,7 @@ pub(crate) trait Class: Machine + Send + Sized + 'static {
 
     fn is_started(&self) -> bool;
 
-    /// Whether the process has to stay for it.
+    /// Whether it keeps the process alive.
     fn is_active(&self) -> bool;
 
     fn set_verbose(&mut self, verbose: bool);
@@ -42,7 +42,7 @@ pub(crate) trait Class: Machine + Send + Sized + 'static {
     /// Answers a delivery that came on this session.
     fn respond(&mut self, session: SessionId, request: u64, outcome: Result<Payload<'_>, Payload<'_>>);
 
-    /// Nobody waits for the answer to a delivery of this number any more.
+    /// The answer to the delivery with this number is no longer needed.
     fn cancel(&mut self, request: u64);
 
     /// Stops; an event says when that is done.

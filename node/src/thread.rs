@@ -115,7 +115,7 @@ impl<M: Machine> ThreadEndpoint<M> {
         self.handed.set(0);
     }
 
-    /// Whether the process has to stay.
+    /// Whether the process must stay alive.
     pub(crate) fn keep_alive(&self, alive: bool) {
         if self.alive.replace(alive) != alive
             && let Some(function) = &*lock(&self.wake.function)

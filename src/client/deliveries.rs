@@ -12,7 +12,7 @@ use crate::time_limits::TimeLimits;
 /// Marks a void frame whose one-way message was rejected: its promise is settled in its turn.
 pub(super) const REJECTED: Flags = Flags::OWN;
 
-/// Room for so many deliveries is kept when there are none.
+/// The capacity that is kept when there are no deliveries.
 const KEPT: usize = 1024;
 
 /// Deliveries without an answer, by their numbers.

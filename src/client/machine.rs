@@ -170,7 +170,7 @@ impl Machine for Client {
                 self.disconnected(connection, now, events);
                 self.waits(self.not_answered(), events);
             }
-            // The server does not read: it learns of the end all the same.
+            // The server does not read. It notices the end nevertheless.
             State::Leaving(transport, until) if *until <= now => {
                 self.actions.extend(transport.connections().map(Action::Close));
                 self.left(events);

@@ -100,7 +100,7 @@ pub struct Client {
 pub struct Outgoing<'a> {
     /// [`Kind::Send`], [`Kind::Emit`], [`Kind::Broadcast`], [`Kind::Request`] or [`Kind::Discover`].
     pub kind: Kind,
-    /// The client that it goes to; empty for the server, or everybody.
+    /// The name of the receiving client; empty for the server and for broadcasts.
     pub name: &'a str,
     /// The command.
     pub command: &'a str,

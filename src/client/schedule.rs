@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Frames from the server are acknowledged when so many came in.
+/// The number of frames from the server after which an acknowledgement is written.
 const ACKNOWLEDGE_EVERY: u64 = 64;
 
-/// They are acknowledged with the next write from so many on.
+/// The number of frames from which on the next write acknowledges them.
 const ACKNOWLEDGE_WITH: u64 = ACKNOWLEDGE_EVERY / 4;
 
 /// Fewer are acknowledged after this time.
@@ -36,7 +36,7 @@ impl Schedule {
         self.is_due = true;
     }
 
-    /// So many frames can be acknowledged.
+    /// Notes how many frames can be acknowledged.
     pub(super) fn acknowledge(&mut self, count: u64, now: Instant) {
         if count >= ACKNOWLEDGE_EVERY {
             self.is_due = true;
@@ -45,7 +45,7 @@ impl Schedule {
         }
     }
 
-    /// Whether so many frames are acknowledged with what is written now.
+    /// Whether `count` frames are acknowledged with what is written now.
     pub(super) fn acknowledges(&mut self, count: u64) -> bool {
         let does = count >= ACKNOWLEDGE_WITH || self.acknowledge_at.is_none();
         if does {

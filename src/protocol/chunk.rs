@@ -21,7 +21,7 @@ pub struct Position {
 }
 
 impl Shared {
-    /// So many encoded frames.
+    /// Encoded frames, and their number.
     pub fn new(bytes: Vec<u8>, frames: u64) -> Arc<Shared> {
         Arc::new(Shared { bytes: bytes.into_boxed_slice(), frames })
     }
@@ -44,7 +44,7 @@ pub(super) enum Chunk {
     Own(Vec<u8>),
     /// Held by other queues too.
     Shared(Arc<Shared>),
-    /// What stands in a log between two positions, to be put here before anything is written.
+    /// The bytes of a log between two positions, to be inserted here before anything is written.
     Gap(Position, Position),
 }
 

@@ -62,7 +62,7 @@ impl Codec {
         }
     }
 
-    /// Takes frames out of the queue that have to be translated before they are written.
+    /// Takes frames out of the queue that must be translated before they are written.
     pub fn translate(&mut self, outbox: &mut Outbox) {
         if let Codec::Text(translation) = self {
             translation.translate(outbox);

@@ -21,7 +21,7 @@ pub const LENGTH: usize = 4;
 /// The longest name or command, in bytes.
 pub const MAX_NAME: usize = u16::MAX as usize;
 
-/// The largest payload that a length of 32 bits can announce, less room for what stands before it.
+/// The largest payload that a length of 32 bits can announce, less the space for what precedes it.
 pub const LARGEST_PAYLOAD: usize = u32::MAX as usize - 256 * 1024 + 1;
 
 /// The longest extension block with the length in front of it, in bytes.
@@ -375,7 +375,7 @@ fn split_extension(bytes: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
     rest.split_at_checked(usize::from(u16::from_le_bytes(length))).ok_or(ProtocolError::ShortFrame)
 }
 
-/// Whether a block consists of entries of a tag, a length and so many bytes.
+/// Whether a block consists of entries of a tag, a length and as many bytes.
 fn check_extension(mut block: &[u8]) -> Result<(), ProtocolError> {
     while let Some((_, rest)) = block.split_first() {
         (_, block) = split_extension(rest).map_err(|_| ProtocolError::InvalidExtension)?;

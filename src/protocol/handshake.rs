@@ -8,7 +8,7 @@ use super::v1::message;
 /// The highest version of the protocol that this side speaks.
 pub const VERSION: u32 = 3;
 
-/// The largest handshake, in bytes: the longest name, and what stands around it.
+/// The largest handshake, in bytes: the longest name and the text around it.
 pub const MAX_HANDSHAKE: usize = 65 * 1024;
 
 /// The longest [`Hello::session`], in bytes.

@@ -12,7 +12,7 @@ const LARGE: usize = 64 * 1024;
 /// From this size on, a frame gets its room in steps: a length alone, which any peer can write, is worth no more.
 const FIRST_STEP: usize = 4 * 1024 * 1024;
 
-/// Each step has so many times the room of what has arrived, which it copies: that does not take long.
+/// How many times larger than the bytes that have arrived each step is. It copies these, which does not take long.
 const STEP: usize = 64;
 
 /// Typed arrays of any kind may be laid over a payload that begins at a multiple of this.
@@ -137,14 +137,14 @@ impl Inbox {
     }
 
     /// Where the rest of a large frame may be read to, without a copy in between. It has room for some of that rest or
-    /// all of it, and nothing more. [`Inbox::next`] has to be called afterwards.
+    /// all of it, and nothing more. Call [`Inbox::next`] afterwards.
     pub fn rest(&mut self) -> Option<&mut Vec<u8>> {
         let size = self.start + frame::frame_size(self.partial.get(self.start..)?).filter(|_| !self.complete)?;
         if size - self.partial.len() < LARGE || self.partial.capacity() > size {
             return None;
         }
         self.reserve(size, 1);
-        // No allocator has to give exactly what it is asked for.
+        // An allocator may return more than it is asked for.
         (self.partial.capacity() <= size).then_some(&mut self.partial)
     }
 

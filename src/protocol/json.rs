@@ -1,4 +1,4 @@
-//! The little that Rust has to know of JSON: whether a text is one value, and how a string is written.
+//! The part of JSON that Rust needs: whether a text is one value, and how a string is written.
 
 use serde::de::IgnoredAny;
 

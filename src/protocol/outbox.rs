@@ -75,8 +75,8 @@ impl Outbox {
         self.grown_shared(shared);
     }
 
-    /// Notes that what stands in a log between two positions belongs here. It is not counted and not written:
-    /// [`Outbox::fill`] has to be called first.
+    /// Notes that the bytes of a log between two positions belong here. It is not counted and not written:
+    /// call [`Outbox::fill`] first.
     pub fn push_gap(&mut self, from: Position, to: Position) {
         self.append(Chunk::Gap(from, to));
     }

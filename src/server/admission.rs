@@ -61,7 +61,7 @@ impl Server {
         let name = message.text().filter(|name| !name.is_empty() && commands::check_length(name).is_ok());
         let mistake = match (&name, &hello) {
             (None, _) => Some("the name is none"),
-            (_, None) if message.ipcio.is_some() => Some("its fields are not what they have to be"),
+            (_, None) if message.ipcio.is_some() => Some("its fields are invalid"),
             (_, hello) => hello.as_ref().and_then(Hello::mistake),
         };
         let Some(Connection::Handshake { channel, peer, until }) = self.connections.remove(&connection) else {

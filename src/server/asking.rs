@@ -63,7 +63,7 @@ impl Server {
         }
     }
 
-    /// Nobody waits for the answer to a delivery of the server's any more.
+    /// The answer to this delivery of the server is no longer needed.
     pub fn cancel(&mut self, request: u64) {
         self.relays.cancel(ITSELF, request);
         self.questions.cancel(request);
@@ -77,7 +77,7 @@ impl Server {
         events.event(Event::Answer { request, outcome });
     }
 
-    /// Ends deliveries whose time is over, as many as delay nobody.
+    /// Ends deliveries whose time is over, and not so many that other work is delayed.
     pub(super) fn expire_questions(&mut self, now: Instant, events: &mut dyn Events) {
         for _ in 0..EXPIRED_AT_ONCE {
             let Some(request) = self.questions.limits.due(now) else { return };

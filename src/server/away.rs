@@ -163,7 +163,7 @@ impl Away {
         self.backlog.push(broadcast);
     }
 
-    /// The broadcast that was pushed last, of so many bytes, is not for this session, which had [noted](Away::note) what
+    /// The broadcast that was pushed last, of this size in bytes, is not for this session, which had [noted](Away::note) what
     /// came before.
     pub(super) fn skip(&mut self, id: SessionId, bytes: usize) {
         let end = self.backlog.join();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::protocol::chunk::{Position, Shared};
 use crate::protocol::frame::Frame;
 
-/// So many bytes of small frames become one piece.
+/// The size up to which small frames share a piece, in bytes.
 const PIECE: usize = 64 * 1024;
 
 /// What the allocator and the piece itself take for each piece, about, in bytes.
@@ -90,7 +90,7 @@ impl Backlog {
         self.end
     }
 
-    /// Calls `each` with what stands between two positions that [`Backlog::join`] has given.
+    /// Calls `each` with the pieces between two positions that [`Backlog::join`] has given.
     pub(super) fn read(&self, from: Position, to: Position, each: &mut dyn FnMut(&Arc<Shared>)) {
         let first = self.pieces.partition_point(|(position, _)| *position < from);
         self.pieces.range(first..).take_while(|(position, _)| *position < to).for_each(|(_, piece)| each(piece));

@@ -19,7 +19,7 @@ pub(super) struct Receiver {
 }
 
 impl Dropped {
-    /// A message of so many bytes is too large for the client of that name.
+    /// A message of this size, in bytes, is too large for the client of that name.
     pub(super) fn add(&mut self, id: SessionId, name: String, bytes: usize) {
         let receiver = self.receivers.entry(id).or_insert(Receiver { name, messages: 0, bytes: 0 });
         receiver.messages += 1;

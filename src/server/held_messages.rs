@@ -21,7 +21,7 @@ pub(super) struct HeldMessages {
     next: u64,
     count: usize,
     bytes: usize,
-    /// Hashes of names whose clients have left: one that comes again may have seen what waits for everybody.
+    /// Hashes of names whose clients have left: one that comes again may have seen the broadcasts that wait.
     left: FxHashSet<u64>,
 }
 

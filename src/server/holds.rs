@@ -25,13 +25,14 @@ impl Holds {
         self.messages.extend(holds);
     }
 
-    /// So many bytes of the queue have to be written before the client has all messages. Gives those that it has.
+    /// Begins with the number of bytes of the queue that must be written before the client has all messages. Returns the
+    /// messages that it has.
     pub(super) fn start_writing(&mut self, unwritten: usize) -> Vec<Hold> {
         self.unwritten = unwritten;
         self.written(0)
     }
 
-    /// So many bytes of the queue were written. Gives the messages that were handed over by that.
+    /// Notes bytes of the queue that were written. Returns the messages that were handed over by that.
     pub(super) fn written(&mut self, count: usize) -> Vec<Hold> {
         self.unwritten = self.unwritten.saturating_sub(count);
         if self.unwritten == 0 { self.take() } else { Vec::new() }

@@ -87,7 +87,7 @@ impl Server {
             if !self.connections.contains_key(&connection) {
                 break;
             }
-            // One that asks for more than may wait for it has to read first.
+            // A client whose answers exceed the limit must read first.
             if self.overflowing.contains(id) {
                 self.overflowing.hear_later(connection, bytes);
                 break;

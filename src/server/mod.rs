@@ -186,7 +186,7 @@ impl Server {
         self.closing.is_some()
     }
 
-    /// Starts. The driver has to listen at [`Server::path`] under the name that is returned, and to call
+    /// Starts. The driver must listen at [`Server::path`] under the name that is returned, or call
     /// [`Server::start_failed`] if it can't.
     ///
     /// # Errors

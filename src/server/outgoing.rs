@@ -24,7 +24,7 @@ impl Server {
         queued(session, id, &mut self.schedule, &mut self.overflowing, &self.options);
     }
 
-    /// Queues a frame for everybody; it is encoded once, and stored once for all that are away, and for all where it is
+    /// Queues a frame for all clients; it is encoded once, and stored once for all that are away, and for all where it is
     /// large. Where it `may_wait`, it is not written to those who have much to read already before there is more of it, or
     /// they have dealt with some: many small writes cost both sides more.
     pub(super) fn push_to_all(&mut self, frame: &Frame<'_>, except: Option<SessionId>, may_wait: bool) {
@@ -154,7 +154,7 @@ impl Server {
         has_some
     }
 
-    /// So many bytes were written to a connection of a session.
+    /// Notes bytes that were written to a connection of a session.
     pub(super) fn written_to(
         &mut self,
         id: SessionId,

@@ -43,7 +43,7 @@ impl Overflowing {
         }
     }
 
-    /// Whether what a client sends has to wait, since something before it does.
+    /// Whether frames of a client must wait, because earlier ones wait.
     pub(super) fn is_unheard(&self, connection: ConnectionId) -> bool {
         !self.unheard.is_empty() && self.unheard.contains_key(&connection)
     }

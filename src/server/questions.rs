@@ -15,7 +15,7 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// Nobody will answer this one.
+    /// This one will not be answered.
     pub(super) fn fail(&mut self, request: u64, error: &Error) {
         self.fail_as(request, &Arc::new(error.to_json()));
     }

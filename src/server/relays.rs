@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::machine::SessionId;
 
-/// Room for so many is kept when there are less.
+/// The capacity that is kept when there are fewer.
 const KEPT: usize = 1024;
 
 /// A delivery on its way through the server.
@@ -28,12 +28,12 @@ pub(super) struct Relays {
     parties: FxHashMap<SessionId, Party>,
 }
 
-/// What one client has to do with them.
+/// The deliveries of one client, in both directions.
 #[derive(Debug, Default)]
 struct Party {
     /// What it asked, by its own numbers. Peers choose them, so that a hash of them could be slow.
     asked: BTreeMap<u64, u64>,
-    /// What it has to answer, in the order in which it was asked.
+    /// What it must answer, in the order in which it was asked.
     answers: BTreeSet<u64>,
 }
 
@@ -96,20 +96,20 @@ impl Relays {
         Some(relay)
     }
 
-    /// Takes out what a client has to answer, in the order in which it was asked.
+    /// Takes out what a client must answer, in the order in which it was asked.
     pub(super) fn unanswered(&mut self, target: SessionId) -> Vec<Relay> {
         let party = self.parties.get_mut(&target);
         let numbers = party.map(|party| std::mem::take(&mut party.answers)).unwrap_or_default();
         numbers.into_iter().filter_map(|number| self.take(number)).collect()
     }
 
-    /// Takes out what somebody asked who does not wait for it any more.
+    /// Takes out the deliveries of a client that no longer waits for their answers.
     pub(super) fn forget(&mut self, id: SessionId) -> Vec<Relay> {
         let party = self.parties.remove(&id).unwrap_or_default();
         party.asked.into_values().filter_map(|number| self.take(number)).collect()
     }
 
-    /// Whether somebody waits for the answer to what has this number at its origin.
+    /// Whether the answer to the delivery that has this number at its origin is awaited.
     pub(super) fn is_asked(&self, origin: SessionId, request: u64) -> bool {
         self.parties.get(&origin).is_some_and(|party| party.asked.contains_key(&request))
     }

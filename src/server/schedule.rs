@@ -12,11 +12,11 @@ use rustc_hash::FxHashSet;
 use super::session::Session;
 use crate::machine::{ConnectionId, SessionId};
 
-/// A client that has not acknowledged so many frames has enough to do: it acknowledges every 64, so it says long before
-/// it is through how far it is.
+/// A client with this many frames to acknowledge is busy: it acknowledges every 64 frames, so the server learns of its
+/// progress long before it has finished.
 const BEHIND: u64 = 2_000;
 
-/// So many bytes are written to it all the same.
+/// From this many bytes on, the server writes to it nevertheless.
 const WORTH_WRITING: usize = 16 * 1024;
 
 /// What is to be written in this turn.

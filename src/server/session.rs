@@ -10,12 +10,12 @@ use crate::protocol::outbox::Outbox;
 use crate::sequence::Sequence;
 use crate::transport::Transport;
 
-/// So many bytes that were written may lack their acknowledgement, however little may wait to be written: even a client
-/// that reads and handles everything at once acknowledges it some milliseconds later.
+/// The bytes that may be written and not acknowledged, even with a lower limit for bytes that wait to be written: a client
+/// that handles everything at once still acknowledges it some milliseconds later.
 const UNACKNOWLEDGED: usize = 64 * 1024 * 1024;
 
-/// So many deliveries may be refused before the first refusal is acknowledged, and as many as it may ask where those are
-/// more. A client acknowledges behind what it has queued.
+/// The deliveries that may be refused before the first refusal is acknowledged, or `maxDeliveries` if that is more. A
+/// client acknowledges after the messages that it has queued.
 const REFUSALS: usize = 1 << 16;
 
 /// A client, connected or expected back.
@@ -58,7 +58,7 @@ pub(super) struct Session {
 pub(super) enum Wire {
     /// Nothing, and until when the client is expected to answer, and to come back.
     Lost { absent: Instant, expired: Instant },
-    /// A client of protocol 1 has to make its second connection at this listener until then.
+    /// A client of protocol 1 must make its second connection at this listener until then.
     Opening { transport: Transport, listener: ListenerId, until: Instant },
     /// All that it needs.
     Connected(Transport),
@@ -135,7 +135,7 @@ impl Session {
             || outbox.unacknowledged_size() > limit.max(UNACKNOWLEDGED)
     }
 
-    /// Some of its queue was written, of which so many bytes were to be written before.
+    /// Some of its queue was written. `before` is the number of bytes that were unwritten before.
     pub(super) fn has_written(&mut self, before: usize) {
         self.waited = self.waited.saturating_sub(before - self.sequence.outbox.unwritten_size());
     }
@@ -145,14 +145,14 @@ impl Session {
         !matches!(self.wire, Wire::Opening { .. })
     }
 
-    /// Whether nothing is under way that closing would have to wait for.
+    /// Whether nothing is outstanding that closing must wait for.
     pub(super) fn is_idle(&self) -> bool {
         self.sequence.outbox.is_empty() && self.asked == 0 && self.sequence.is_handled()
     }
 
     /// Whether a frame comes too late for a server that closes. It is not acknowledged, so the client keeps it for
-    /// the next server; otherwise a busy client could hold up the closing without end. Answers that somebody
-    /// waits for are still taken, and everything from clients that can't send it again.
+    /// the next server; otherwise a busy client could delay the closing for ever. Answers to outstanding
+    /// deliveries are still taken, and everything from clients that can't send it again.
     pub(super) fn refuses(&mut self, kind: Kind) -> bool {
         if !self.can_resume() {
             return false;

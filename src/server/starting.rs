@@ -25,7 +25,7 @@ impl Server {
             while let Some(earlier) = its.next_if(|earlier| earlier.number < message.number) {
                 self.deliver_held_one(id, &earlier, Flags::default());
             }
-            // Its sender's name stands in it.
+            // Its name is that of its sender.
             if Frame::decode_trusted(&message.frame).is_ok_and(|frame| frame.name != name) {
                 self.deliver_held_one(id, message, again);
             }
@@ -85,7 +85,7 @@ impl Server {
         std::mem::take(&mut self.held_messages).into_named()
     }
 
-    /// Whether a message has to wait for its receiver, which may be on its way as the sender was. A delivery
+    /// Whether a message must wait for its receiver, which may be on its way as the sender was. A delivery
     /// waits only if it waited for the server, or would overtake a message that waits: a client that asks a new
     /// server for a client that is not there is told so at once.
     pub(super) fn is_held(&self, frame: &Frame<'_>, now: Instant) -> bool {
@@ -94,7 +94,7 @@ impl Server {
             && (frame.kind == Kind::Emit || waited(frame) || self.held_messages.is_for(frame.name))
     }
 
-    /// Whether a message for everybody waits for those that may be on their way.
+    /// Whether a broadcast waits for clients that may be about to connect.
     pub(super) fn holds_for_all(&self, frame: &Frame<'_>, now: Instant) -> bool {
         self.may_hold(frame, now) && waited(frame)
     }

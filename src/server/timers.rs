@@ -1,4 +1,4 @@
-//! What a server has to do at a certain time.
+//! What a server must do at a certain time.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -108,7 +108,7 @@ impl Unfinished {
         may
     }
 
-    /// A connection was read: so many bytes through a buffer, and this is what it has begun now.
+    /// Notes that a connection was read: the bytes that went through a buffer, and the message that it has begun.
     pub(super) fn note(
         &mut self,
         connection: ConnectionId,

@@ -9,10 +9,10 @@
 
 use std::time::Duration;
 
-/// A wait of up to so many windows could have been shorter by polling.
+/// The longest wait, in windows, that polling could have shortened.
 const SHORT: u32 = 4;
 
-/// So many misses in a row close the window.
+/// The number of consecutive misses that close the window.
 const MISSES: u32 = 2;
 
 /// After a closing, at most 2 to this power waits pass before the next attempt, if another process needed the CPU.
@@ -21,7 +21,7 @@ const LONGEST_PAUSE: u32 = 10;
 /// The same, if the misses were for nothing: two ends that begin to poll at different times would never meet otherwise.
 const LONGEST_PAUSE_AFTER_MISSES: u32 = 5;
 
-/// After so many hits in a row, earlier closings are forgotten.
+/// The number of consecutive hits after which earlier closings are forgotten.
 const STEADY: u32 = 64;
 
 /// How long to poll, learned from the waits before.

@@ -17,7 +17,7 @@ pub(crate) type FileWatch = driver::FileWatch<Weak<dyn Source>>;
 /// The notices of changed files of a loop. As a source it serves those whose files have changed.
 pub(super) struct Files {
     notices: FileNotices<Weak<dyn Source>>,
-    /// Sources that have been told of changes, and whose events have to be handed over.
+    /// Sources that have been told of changes, and whose events must be handed over.
     told: RefCell<Vec<Rc<dyn Source>>>,
 }
 

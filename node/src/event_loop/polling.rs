@@ -10,7 +10,7 @@ use super::preemption::Preemption;
 use super::selector::Selector;
 use crate::libuv::Loop;
 
-/// While polling, every so many looks at one connection all others and the rest of the loop are looked at.
+/// While polling one connection, the number of polls after which the others and the rest of the loop get a turn.
 const LOOK_AT_OTHERS: u32 = 16;
 
 /// Two looks so far apart had something in between: looking takes about a microsecond.

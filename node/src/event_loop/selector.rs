@@ -24,7 +24,7 @@ const READ_AT_ONCE: usize = 8;
 /// More connections than that with something to read at once are many.
 const FEW: usize = 4;
 
-/// What a socket holds is read in so many rounds of [`READ_AT_ONCE`] buffers: more does not fit in.
+/// The number of rounds of [`READ_AT_ONCE`] buffers that empty a socket: more does not fit into one.
 const ROUNDS_TO_EMPTY: u32 = 4;
 
 /// Watches sockets with epoll or kqueue.

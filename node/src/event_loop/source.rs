@@ -13,7 +13,7 @@ pub(crate) trait Source {
     /// A connection that waited for room to write has some.
     fn writable(&self, connection: ConnectionId, now: Instant);
 
-    /// Somebody connects.
+    /// A peer connects.
     fn acceptable(&self, listener: ListenerId, now: Instant) -> Progress;
 
     /// There are notices of changed files.

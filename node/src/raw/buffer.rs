@@ -46,7 +46,7 @@ impl Scope {
         self.value(sys::Status::napi_ok, array)
     }
 
-    /// A Buffer. Large ones are not copied: they keep the memory that the bytes are in, if nobody else has it.
+    /// A Buffer. Large ones are not copied: they keep the memory of the bytes, if nothing else uses it.
     fn buffer(&self, attachment: Attachment) -> Option<Value<'_>> {
         let Attachment { memory, start, .. } = attachment;
         let length = memory.len() - start;
@@ -106,7 +106,7 @@ impl Scope {
     }
 }
 
-/// Waits a little until nobody else has the memory: the thread that has read it may not have let go of it yet.
+/// Waits briefly until nothing else uses the memory: the thread that has read it may not have released it yet.
 fn wait_for_others(memory: &Arc<Vec<u8>>) {
     for _ in 0..YIELDS {
         if Arc::strong_count(memory) == 1 {

@@ -80,7 +80,7 @@ impl Scope {
     /// its own (`Heap::AllocateExternalBackingStore`), so it is made to allocate a little.
     pub(crate) fn allow_scavenge(&self) {
         let mut value = ptr::null_mut();
-        // SAFETY: the scope's environment is the current one; nobody uses the memory.
+        // SAFETY: the scope's environment is the current one; nothing else uses the memory.
         unsafe { sys::napi_create_arraybuffer(self.env(), 1, ptr::null_mut(), &raw mut value) };
     }
 

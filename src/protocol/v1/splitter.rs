@@ -21,7 +21,7 @@ impl Splitter {
         Splitter { partial: Vec::new(), depth: 0, in_string: false, escaped: false, limit }
     }
 
-    /// From now on they may have so many.
+    /// Changes the limit of bytes.
     pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
@@ -69,7 +69,7 @@ impl Splitter {
         self.depth == 0
     }
 
-    /// Whether so many more bytes may be kept.
+    /// Whether `more` bytes fit into the limit.
     fn check_size(&self, more: usize) -> Result<(), ProtocolError> {
         if self.partial.len() + more > self.limit { Err(ProtocolError::TooLarge(self.limit)) } else { Ok(()) }
     }

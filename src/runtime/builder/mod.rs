@@ -76,7 +76,7 @@ macro_rules! common_options {
         /// Calls an async function for each message with this command. If the message is a delivery, the sender receives
         /// the value or the error that the function returns.
         ///
-        /// Handlers are called in the order of the messages. A handler that has to wait does not delay the next messages:
+        /// Handlers are called in the order of the messages. A handler that waits does not delay the next messages:
         /// it continues in a task of its own.
         pub fn handler<F, R, T, E>(mut self, command: impl Into<String>, function: F) -> Self
         where
