@@ -10,20 +10,20 @@ pub use pieces::in_pieces;
 pub use place::Place;
 pub use wire::{COMMANDS, NAMES, frame, hello, payload, welcome};
 
-#[path = "../../tests/world/mod.rs"]
-mod world;
+#[path = "../../tests/network/mod.rs"]
+mod network;
 
 /// A server's options, and a client's, as the tests have them.
 pub fn server_options() -> ipcio::driver::server::Options {
-    world::server_options()
+    network::server_options()
 }
 
 /// See [`server_options`].
 pub fn client_options(name: &str) -> ipcio::driver::client::Options {
-    world::client_options(name)
+    network::client_options(name)
 }
 
 /// Whom a machine believes to be at the other end.
 pub fn peer() -> ipcio::driver::machine::Credentials {
-    world::credentials()
+    network::credentials()
 }

@@ -6,7 +6,7 @@ use ipcio::driver::client::{Client, Outgoing};
 use ipcio::driver::machine::{Action, ConnectionId, Event, Machine, Payload};
 use ipcio::driver::protocol::frame::Kind;
 
-use crate::world::{COMMAND, client_options, credentials};
+use crate::network::{COMMAND, client_options, credentials};
 use crate::{does_not_grow, drain, frame, receive};
 
 /// A client that has sent `count` messages of a kind.
@@ -18,7 +18,7 @@ struct Sender {
 }
 
 impl Sender {
-    /// To nobody yet.
+    /// Not connected yet.
     fn alone(kind: Kind, count: usize) -> Sender {
         let mut client = Client::new(client_options("alice"));
         client.commands().add(&[COMMAND.into()]).unwrap();

@@ -5,9 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod client;
+#[path = "../network/mod.rs"]
+mod network;
 mod server;
-#[path = "../world/mod.rs"]
-mod world;
 
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ fn does_not_grow<T: FnMut(usize)>(what: &str, prepare: impl Fn(usize) -> T) {
     panic!("{what} takes {seen:?} with {FEW} and {MANY} outstanding");
 }
 
-/// Carries out and writes whatever a machine wants; returns how many bytes it wrote.
+/// Carries out all actions of a machine; returns how many bytes it wrote.
 fn drain(machine: &mut dyn Machine, now: Instant) -> usize {
     let events = &mut |_: Event<'_>| ();
     let mut count = 0;
@@ -78,7 +78,7 @@ fn frame(kind: Kind, id: u64, name: &str) -> Vec<u8> {
     let (command, payload) = match kind {
         Kind::Acknowledgement | Kind::Cancel | Kind::Goodbye => ("", &b""[..]),
         Kind::Response | Kind::Failure => ("", &b"1"[..]),
-        _ => (world::COMMAND, &b"1"[..]),
+        _ => (network::COMMAND, &b"1"[..]),
     };
     let mut bytes = Vec::new();
     Frame { name, command, payload, ..Frame::bare(kind, id) }.encode(&mut bytes);

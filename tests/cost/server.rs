@@ -6,7 +6,7 @@ use ipcio::driver::machine::{ConnectionId, Event, ListenerId, Machine, Payload, 
 use ipcio::driver::protocol::frame::Kind;
 use ipcio::driver::server::{Options, Server};
 
-use crate::world::{COMMAND, credentials, server_options};
+use crate::network::{COMMAND, credentials, server_options};
 use crate::{MANY, SAMPLES, does_not_grow, drain, frame, receive};
 
 struct Hall {
@@ -24,7 +24,7 @@ impl Hall {
         Hall { server, listener, now }
     }
 
-    /// As it is once nobody of a server before is on the way.
+    /// After the time in which clients of an earlier server may be on their way.
     fn old() -> Hall {
         let mut hall = Hall::new();
         hall.pass(Duration::from_secs(3));

@@ -1,6 +1,6 @@
-//! What the promises are worth: a server and clients exchange messages while connections block, break and are
-//! cut anywhere, processes die, stop and close at any moment, and peers that mean no good do what they like. The order of
-//! everything is left to chance.
+//! Whether the guarantees hold: a server and clients exchange messages while connections block, break and are
+//! cut anywhere, processes are killed, stopped and closed at any moment, and hostile peers do anything. The order of
+//! everything is random.
 //!
 //! Each test runs with half of its seeds the same each time and half of them fresh. `SEEDS` says how many, `SEED` repeats
 //! the one that a failure names: `SEEDS=2000 cargo test --profile simulation --test exchange`.
@@ -10,11 +10,11 @@
 
 mod applications;
 mod fates;
+#[path = "../network/mod.rs"]
+mod network;
 mod old_client;
 mod strangers;
 mod verdict;
-#[path = "../world/mod.rs"]
-mod world;
 
 use std::collections::HashSet;
 use std::panic::RefUnwindSafe;
@@ -23,7 +23,7 @@ use std::time::SystemTime;
 use applications::{Applications, CLIENTS, OLD, SERVER, name};
 use ipcio::driver::protocol::frame::Kind;
 use ipcio::driver::server;
-use world::server_options;
+use network::server_options;
 
 /// How many seeds each test is run with.
 const SEEDS: u64 = 30;
@@ -34,23 +34,23 @@ fn while_the_server_lives_everything_arrives_exactly_once_and_in_order() {
         let mut applications = Applications::new(seed);
         for _ in 0..1500 {
             applications.step();
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.server_asks();
             }
-            if applications.world.random.one_in(100) {
+            if applications.network.random.one_in(100) {
                 applications.server_sends();
             }
-            if applications.world.random.one_in(40) {
-                applications.world.capacity = [usize::MAX, 5, 40, 3000][applications.world.random.below(4)];
+            if applications.network.random.one_in(40) {
+                applications.network.capacity = [usize::MAX, 5, 40, 3000][applications.network.random.below(4)];
             }
-            if applications.world.random.one_in(20) {
+            if applications.network.random.one_in(20) {
                 applications.cut_one();
             }
-            if applications.world.random.one_in(100) {
-                let client = applications.world.random.below(CLIENTS);
+            if applications.network.random.one_in(100) {
+                let client = applications.network.random.below(CLIENTS);
                 applications.stop_or_continue(client);
             }
-            if applications.world.random.one_in(20) {
+            if applications.network.random.one_in(20) {
                 applications.a_stranger_acts();
             }
         }
@@ -80,16 +80,16 @@ fn when_clients_die_what_is_for_them_reaches_the_next_of_their_name() {
         let mut applications = Applications::new(seed);
         for _ in 0..1500 {
             applications.step();
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.server_asks();
             }
-            if applications.world.random.one_in(100) {
+            if applications.network.random.one_in(100) {
                 applications.restart_one();
             }
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.cut_one();
             }
-            if applications.world.random.one_in(40) {
+            if applications.network.random.one_in(40) {
                 applications.a_stranger_acts();
             }
         }
@@ -112,17 +112,17 @@ fn when_clients_close_what_they_were_told_has_arrived() {
         const STAY: [usize; 3] = [2, 3, SERVER];
         for _ in 0..1500 {
             applications.step();
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.server_asks();
             }
-            if applications.world.random.one_in(80) {
-                let client = applications.world.random.below(2);
+            if applications.network.random.one_in(80) {
+                let client = applications.network.random.below(2);
                 applications.close_one(client);
             }
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.cut_one();
             }
-            if applications.world.random.one_in(40) {
+            if applications.network.random.one_in(40) {
                 applications.a_stranger_acts();
             }
         }
@@ -143,16 +143,16 @@ fn when_the_server_closes_the_next_one_gets_what_it_did_not_take() {
         let mut applications = Applications::new(seed);
         for _ in 0..2000 {
             applications.step();
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.server_asks();
             }
-            if applications.world.random.one_in(200) && applications.all_connected() {
+            if applications.network.random.one_in(200) && applications.all_connected() {
                 applications.restart_server();
             }
-            if applications.world.random.one_in(100) {
+            if applications.network.random.one_in(100) {
                 applications.cut_one();
             }
-            if applications.world.random.one_in(40) {
+            if applications.network.random.one_in(40) {
                 applications.a_stranger_acts();
             }
         }
@@ -167,21 +167,21 @@ fn when_the_server_dies_nothing_is_lost_and_what_comes_twice_is_marked() {
         let mut applications = Applications::new(seed);
         for _ in 0..3000 {
             // Also while clients are away, or on their way: what is for them is kept by those who sent it.
-            applications.world.mortality = Some([40, 400][applications.world.random.below(2)]);
+            applications.network.mortality = Some([40, 400][applications.network.random.below(2)]);
             applications.step();
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.server_asks();
             }
-            if applications.world.random.one_in(60) {
+            if applications.network.random.one_in(60) {
                 applications.leave_one();
             }
-            if applications.world.server.is_none() {
-                while applications.world.random.below(20) > 0 {
+            if applications.network.server.is_none() {
+                while applications.network.random.below(20) > 0 {
                     applications.step();
                 }
                 applications.next_server();
             }
-            if applications.world.random.one_in(40) {
+            if applications.network.random.one_in(40) {
                 applications.a_stranger_acts();
             }
         }
@@ -191,12 +191,12 @@ fn when_the_server_dies_nothing_is_lost_and_what_comes_twice_is_marked() {
 }
 
 #[test]
-fn whatever_happens_every_promise_settles_and_what_comes_twice_is_marked() {
+fn every_promise_settles_and_repetitions_are_marked_after_any_events() {
     with_seeds(|seed| anything_happens(Applications::new(seed), seed));
 }
 
 #[test]
-fn whatever_happens_within_limits_every_promise_settles_and_what_comes_twice_is_marked() {
+fn every_promise_settles_and_repetitions_are_marked_after_any_events_within_limits() {
     with_seeds(|seed| {
         let large = seed.is_multiple_of(3);
         let options = server::Options {
@@ -216,28 +216,28 @@ fn whatever_happens_within_limits_every_promise_settles_and_what_comes_twice_is_
 fn anything_happens(mut applications: Applications, seed: u64) {
     (applications.drops, applications.may_leave) = (true, true);
     for _ in 0..2000 {
-        applications.world.mortality = seed.is_multiple_of(2).then_some(2000);
+        applications.network.mortality = seed.is_multiple_of(2).then_some(2000);
         applications.step();
-        if applications.world.random.one_in(60) {
+        if applications.network.random.one_in(60) {
             applications.server_asks();
         }
-        if applications.world.server.is_none() {
-            while applications.world.random.below(10) > 0 {
+        if applications.network.server.is_none() {
+            while applications.network.random.below(10) > 0 {
                 applications.step();
             }
             applications.next_server();
         }
-        if applications.world.random.one_in(40) {
-            applications.world.capacity = [usize::MAX, 5, 40, 3000][applications.world.random.below(4)];
+        if applications.network.random.one_in(40) {
+            applications.network.capacity = [usize::MAX, 5, 40, 3000][applications.network.random.below(4)];
         }
-        if applications.world.random.one_in(40) {
+        if applications.network.random.one_in(40) {
             applications.cut_one();
         }
-        if applications.world.random.one_in(100) {
+        if applications.network.random.one_in(100) {
             applications.server_sends();
         }
-        let client = applications.world.random.below(CLIENTS);
-        match applications.world.random.below(300) {
+        let client = applications.network.random.below(CLIENTS);
+        match applications.network.random.below(300) {
             0 => applications.restart_one(),
             1 | 2 => applications.stop_or_continue(client),
             3 => applications.close_one(client),
@@ -249,7 +249,7 @@ fn anything_happens(mut applications: Applications, seed: u64) {
     applications.end();
 }
 
-/// Whatever was for the server, or for clients that live, has come.
+/// All messages for the server and for living clients have arrived.
 fn nothing_is_lost(applications: &Applications) {
     for (note, kind, receivers) in &applications.sent {
         // A broadcast is for those who are there, and protocol 1 promises nothing.

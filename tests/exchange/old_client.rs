@@ -8,7 +8,7 @@ use ipcio::driver::protocol::v1::message::{self, Message};
 use ipcio::driver::protocol::v1::splitter::Splitter;
 
 use crate::applications::{Applications, CLIENTS, OLD, SERVER, name, number_of};
-use crate::world::COMMAND;
+use crate::network::COMMAND;
 
 const LIMIT: usize = 1 << 24;
 
@@ -36,7 +36,7 @@ impl Applications {
     /// It connects, sends, reads, or does not.
     pub(super) fn old_client_acts(&mut self) {
         let is_gone =
-            |socket: &Option<Socket>| socket.as_ref().is_some_and(|socket| !self.world.raws[socket.raw].is_open());
+            |socket: &Option<Socket>| socket.as_ref().is_some_and(|socket| !self.network.raws[socket.raw].is_open());
         if is_gone(&self.old.control) || is_gone(&self.old.private) {
             self.old_client_leaves();
         }
@@ -45,14 +45,14 @@ impl Applications {
             (Some(_), None) => self.old_client_reads(),
             (Some(control), Some(private)) => {
                 let sockets = [control.raw, private.raw];
-                let socket = sockets[self.world.random.below(2)];
-                let count = [usize::MAX, 50, 5][self.world.random.below(3)];
-                match self.world.random.below(8) {
+                let socket = sockets[self.network.random.below(2)];
+                let count = [usize::MAX, 50, 5][self.network.random.below(3)];
+                match self.network.random.below(8) {
                     0..=2 if !self.quiet => self.old_client_sends(sockets),
-                    0..=4 => self.world.carry_raw(socket, count),
-                    5 => self.world.raws[socket].full = true,
+                    0..=4 => self.network.carry_raw(socket, count),
+                    5 => self.network.raws[socket].full = true,
                     _ => {
-                        self.world.read_raw(socket);
+                        self.network.read_raw(socket);
                         self.old_client_reads();
                     }
                 }
@@ -67,8 +67,8 @@ impl Applications {
             for socket in [&self.old.control, &self.old.private].map(|socket| socket.as_ref().map(|socket| socket.raw))
             {
                 let Some(raw) = socket else { continue };
-                self.world.read_raw(raw);
-                self.world.carry_raw(raw, usize::MAX);
+                self.network.read_raw(raw);
+                self.network.carry_raw(raw, usize::MAX);
             }
             if self.old.control.is_none() {
                 self.old_client_comes();
@@ -79,24 +79,24 @@ impl Applications {
 
     fn old_client_comes(&mut self) {
         self.old = OldClient::default();
-        let Some(raw) = self.world.connect_raw(None) else { return };
-        let to_server = &mut self.world.raws[raw].to_server;
+        let Some(raw) = self.network.connect_raw(None) else { return };
+        let to_server = &mut self.network.raws[raw].to_server;
         handshake::write(None, &name(OLD), None::<&Hello>, to_server);
         self.old.control = Some(Socket::new(raw));
-        self.world.carry_raw(raw, usize::MAX);
+        self.network.carry_raw(raw, usize::MAX);
     }
 
     fn old_client_leaves(&mut self) {
         let old = std::mem::take(&mut self.old);
         for socket in [old.control, old.private].into_iter().flatten() {
-            self.world.end_raw(socket.raw);
+            self.network.end_raw(socket.raw);
         }
     }
 
     fn old_client_sends(&mut self, [control, private]: [usize; 2]) {
         let (number, text) = self.next_message();
-        let target = self.world.random.below(CLIENTS);
-        let (kind, receivers) = match self.world.random.below(8) {
+        let target = self.network.random.below(CLIENTS);
+        let (kind, receivers) = match self.network.random.below(8) {
             0 | 1 => (Kind::Send, vec![SERVER]),
             2 | 3 => (Kind::Emit, vec![target]),
             4 => (Kind::Broadcast, (0..CLIENTS).collect()),
@@ -106,12 +106,12 @@ impl Applications {
         let delivery = (kind == Kind::Request).then(|| format!("delivery-{number}"));
         let (delivery_id, mut inner) = (delivery.as_deref(), Vec::new());
         if receivers == [SERVER] {
-            message::write(None, COMMAND, text.as_bytes(), delivery_id, &mut self.world.raws[private].to_server);
+            message::write(None, COMMAND, text.as_bytes(), delivery_id, &mut self.network.raws[private].to_server);
         } else {
             let (id, command) =
                 if kind == Kind::Broadcast { (None, "broadcast") } else { (Some(name(target)), "emit") };
             message::write(id.as_deref(), COMMAND, text.as_bytes(), delivery_id, &mut inner);
-            let to_server = &mut self.world.raws[control].to_server;
+            let to_server = &mut self.network.raws[control].to_server;
             message::write_wrapped(&name(OLD), command, delivery_id, &inner, to_server);
         }
         if let Some(delivery) = delivery {
@@ -122,16 +122,16 @@ impl Applications {
 
     fn old_client_reads(&mut self) {
         if let Some(Some(uuid)) = self.old.control.as_mut().map(|control| {
-            let bytes = std::mem::take(&mut self.world.raws[control.raw].received);
+            let bytes = std::mem::take(&mut self.network.raws[control.raw].received);
             let object = control.splitter.next(&mut &bytes[..]).unwrap()?;
             let message = Message::parse(&object).unwrap();
             (message.command() == "handshake").then(|| message.text().unwrap())
         }) {
-            let path = self.world.server_options.domain.private(&uuid);
-            self.old.private = self.world.connect_raw(Some(&path)).map(Socket::new);
+            let path = self.network.server_options.domain.private(&uuid);
+            self.old.private = self.network.connect_raw(Some(&path)).map(Socket::new);
         }
         let Some(private) = &mut self.old.private else { return };
-        let bytes = std::mem::take(&mut self.world.raws[private.raw].received);
+        let bytes = std::mem::take(&mut self.network.raws[private.raw].received);
         let (mut rest, mut objects) = (&bytes[..], Vec::new());
         while let Some(object) = private.splitter.next(&mut rest).unwrap() {
             objects.push(object);
@@ -151,7 +151,7 @@ impl Applications {
                 self.seen.entry((OLD, sender.clone())).or_default().push((number, false));
             }
             if delivery.is_some() {
-                message::write(None, "deliver", payload.as_bytes(), delivery, &mut self.world.raws[raw].to_server);
+                message::write(None, "deliver", payload.as_bytes(), delivery, &mut self.network.raws[raw].to_server);
             }
         }
     }

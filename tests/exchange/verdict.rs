@@ -1,4 +1,4 @@
-//! What has to be true in the end.
+//! What must be true in the end.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -6,40 +6,40 @@ use std::time::Duration;
 use ipcio::driver::protocol::frame::Kind;
 
 use crate::applications::{Applications, CLIENTS, Note, OLD, SERVER, name, side};
-use crate::world::Side;
+use crate::network::Side;
 
 impl Applications {
-    /// Everybody comes back, and all that is under way arrives.
+    /// All clients come back, and everything in transit arrives.
     pub(crate) fn end(&mut self) {
-        self.world.mortality = None;
-        self.world.capacity = usize::MAX;
+        self.network.mortality = None;
+        self.network.capacity = usize::MAX;
         self.stopped = [false; CLIENTS];
-        if self.world.server.is_none() {
+        if self.network.server.is_none() {
             self.next_server();
         }
         self.strangers_leave();
         for _ in 0..50 {
             for client in 0..CLIENTS {
-                self.world.clients[client].look_again();
-                self.world.flush(Side::Client(client));
+                self.network.clients[client].look_again();
+                self.network.flush(Side::Client(client));
             }
-            self.world.settle();
+            self.network.run_until_idle();
             self.listen();
             for receiver in 0..=CLIENTS {
                 while !self.inboxes[receiver].is_empty() {
                     self.handle(receiver);
                 }
-                self.world.flush(side(receiver));
+                self.network.flush(side(receiver));
             }
             while !self.unanswered.is_empty() {
                 self.answer();
             }
             self.old_client_catches_up();
-            self.world.wait(Duration::from_millis(60));
+            self.network.wait(Duration::from_millis(60));
             self.listen();
         }
         // Those who won't come back are forgotten.
-        self.world.wait(self.world.server_options.resume_timeout + Duration::from_secs(1));
+        self.network.wait(self.network.server_options.resume_timeout + Duration::from_secs(1));
         self.listen();
         assert!(self.all_connected());
         self.nothing_is_left();
@@ -51,9 +51,9 @@ impl Applications {
         for client in 0..CLIENTS {
             assert_eq!(self.promises[client], VecDeque::new(), "promises of {} are not settled", name(client));
             assert_eq!(self.deliveries[client], HashMap::new(), "deliveries of {} are not settled", name(client));
-            assert_eq!(self.world.clients[client].outstanding(), [], "{} keeps something", name(client));
+            assert_eq!(self.network.clients[client].outstanding(), [], "{} keeps something", name(client));
         }
-        assert_eq!(self.world.server().outstanding(), [], "the server keeps something");
+        assert_eq!(self.network.server().outstanding(), [], "the server keeps something");
     }
 
     fn nothing_came_twice_unmarked(&self) {

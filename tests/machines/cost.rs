@@ -7,7 +7,7 @@ use ipcio::driver::protocol::frame::{self, Frame, Kind};
 use ipcio::driver::protocol::handshake::{self, Hello};
 use ipcio::driver::server::{Options, Server};
 
-use crate::world::{COMMAND, credentials, server_options};
+use crate::network::{COMMAND, credentials, server_options};
 
 /// How much more one of very many may cost: there are logarithms, and caches. What is looked for costs a hundred times as
 /// much.
@@ -116,7 +116,7 @@ fn shortest(count: u64, mut f: impl FnMut(u64)) -> Duration {
     times.min().unwrap()
 }
 
-/// Fails unless `cost`, of something for one among so many, grows by no more than it may.
+/// Fails if `cost`, of an operation for one among many, grows by more than it may.
 fn assert_flat(what: &str, few: u32, many: u32, mut cost: impl FnMut(u32) -> Duration) {
     let (few, many) = (cost(few), cost(many));
     assert!(many < few * MORE, "{what}: {few:?} among few, {many:?} among many");

@@ -8,7 +8,7 @@ use ipcio::driver::protocol::frame::Kind;
 use ipcio::driver::protocol::handshake::{self, Welcome};
 use ipcio::{Code, Error};
 
-use crate::world::{Said, Side, World, client_options, credentials};
+use crate::network::{Network, Recorded, Side, client_options, credentials};
 use crate::{SECOND, alice_and_bob, handle};
 
 /// A client that connects, by itself.
@@ -97,53 +97,53 @@ fn it_says_that_a_server_does_not_answer_and_tries_again() {
 
 #[test]
 fn what_it_keeps_has_a_limit_and_room_is_told_of() {
-    let mut world = alice_and_bob();
-    let carol = world.client_with(client::Options { queue_limit: 1_000, ..client_options("carol") });
-    world.settle();
-    world.take(carol);
-    world.take_server();
+    let mut network = alice_and_bob();
+    let carol = network.client_with(client::Options { queue_limit: 1_000, ..client_options("carol") });
+    network.run_until_idle();
+    network.take(carol);
+    network.take_server();
     let text = format!("\"{}\"", "x".repeat(300));
     for request in 1..=3 {
-        world.push(carol, Kind::Request, "", request, &text).unwrap();
+        network.push(carol, Kind::Request, "", request, &text).unwrap();
     }
-    assert_eq!(world.push(carol, Kind::Send, "", 0, &text).unwrap_err().code(), Code::QueueFull);
-    let (messages, bytes) = world.clients[carol].queued();
+    assert_eq!(network.push(carol, Kind::Send, "", 0, &text).unwrap_err().code(), Code::QueueFull);
+    let (messages, bytes) = network.clients[carol].queued();
     assert!(messages == 3 && bytes > 900 && bytes <= 1_000, "{bytes}");
-    world.flush(Side::Client(carol));
-    world.settle();
-    let said = world.take_server();
-    handle(&mut world, Side::Server, &said);
-    world.wait(SECOND);
+    network.flush(Side::Client(carol));
+    network.run_until_idle();
+    let recorded = network.take_server();
+    handle(&mut network, Side::Server, &recorded);
+    network.wait(SECOND);
     // The server has them, and has not answered.
-    assert_eq!((world.take(carol), world.clients[carol].queued().0), (vec![], 3));
-    assert_eq!(world.push(carol, Kind::Send, "", 0, &text).unwrap_err().code(), Code::QueueFull);
-    world.clients[carol].cancel(1);
-    world.flush(Side::Client(carol));
-    world.wait(SECOND);
-    assert_eq!(world.take(carol), []);
-    world.clients[carol].cancel(2);
-    world.flush(Side::Client(carol));
-    world.wait(SECOND);
-    assert_eq!(world.take(carol), [Said::Drained]);
-    world.push(carol, Kind::Send, "", 0, &text).unwrap();
+    assert_eq!((network.take(carol), network.clients[carol].queued().0), (vec![], 3));
+    assert_eq!(network.push(carol, Kind::Send, "", 0, &text).unwrap_err().code(), Code::QueueFull);
+    network.clients[carol].cancel(1);
+    network.flush(Side::Client(carol));
+    network.wait(SECOND);
+    assert_eq!(network.take(carol), []);
+    network.clients[carol].cancel(2);
+    network.flush(Side::Client(carol));
+    network.wait(SECOND);
+    assert_eq!(network.take(carol), [Recorded::Drained]);
+    network.push(carol, Kind::Send, "", 0, &text).unwrap();
 }
 
 #[test]
 fn room_is_told_of_without_a_server_too() {
-    let mut world = World::new(1);
-    world.kill_server();
-    let carol = world.client_with(client::Options { queue_limit: 1_000, ..client_options("carol") });
+    let mut network = Network::new(1);
+    network.kill_server();
+    let carol = network.client_with(client::Options { queue_limit: 1_000, ..client_options("carol") });
     let text = format!("\"{}\"", "x".repeat(300));
     for request in 1..=3 {
-        world.push(carol, Kind::Request, "", request, &text).unwrap();
+        network.push(carol, Kind::Request, "", request, &text).unwrap();
     }
-    assert_eq!(world.push(carol, Kind::Send, "", 0, &text).unwrap_err().code(), Code::QueueFull);
-    world.clients[carol].cancel(1);
-    world.flush(Side::Client(carol));
-    assert_eq!(world.take(carol), []);
-    world.clients[carol].cancel(2);
-    world.flush(Side::Client(carol));
-    assert_eq!(world.take(carol), [Said::Drained]);
+    assert_eq!(network.push(carol, Kind::Send, "", 0, &text).unwrap_err().code(), Code::QueueFull);
+    network.clients[carol].cancel(1);
+    network.flush(Side::Client(carol));
+    assert_eq!(network.take(carol), []);
+    network.clients[carol].cancel(2);
+    network.flush(Side::Client(carol));
+    assert_eq!(network.take(carol), [Recorded::Drained]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ async fn waiting(events: &mut EventReceiver<ClientEvent>) -> (Code, std::path::P
 }
 
 #[tokio::test]
-async fn a_server_says_who_comes_and_goes_from_those_who_are_there_on() {
+async fn a_server_reports_clients_that_connect_and_disconnect_beginning_with_those_already_connected() {
     let domain = domain();
     let server = server(&domain).start().unwrap();
     let mut early = server.events();
@@ -127,7 +127,7 @@ async fn a_client_says_when_its_queue_has_room_again() {
     let alice = client(&domain, "alice").queue_limit(1000).start().unwrap();
     let mut events = alice.events();
     assert_eq!(waiting(&mut events).await.0, Code::System("ENOENT"));
-    // The first one is taken whatever its size is.
+    // An empty queue takes a message of any size.
     let taken = timeout(Duration::ZERO, alice.send("note", "x".repeat(2000))).await;
     let refused = alice.send("note", 1).await;
     assert!(taken.is_err());

@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Whatever takes longer than this does not come.
+/// What takes longer than this does not happen.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A domain that nobody else uses.
+/// A domain that no other test uses.
 fn domain() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("tokio-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
@@ -46,7 +46,7 @@ fn keep(sender: mpsc::UnboundedSender<(String, Value)>) -> impl Fn(Message) -> R
     }
 }
 
-/// The next messages, each `from` somebody.
+/// The next messages, each with its sender.
 async fn received(receiver: &mut mpsc::UnboundedReceiver<(String, Value)>, count: usize) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     while found.len() < count {
@@ -207,7 +207,7 @@ async fn what_many_messages_at_once_say_arrives_once_each_and_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_slow_handler_holds_up_nobody() {
+async fn a_slow_handler_does_not_delay_others() {
     let domain = domain();
     let slow = async |_| {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -226,7 +226,7 @@ async fn a_slow_handler_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_is_given_up_disturbs_no_other() {
+async fn a_cancelled_delivery_affects_no_other() {
     let domain = domain();
     let server = server(&domain)
         .handler("never", |_| pending::<Result<(), Error>>())

@@ -18,15 +18,15 @@ pub(crate) struct Pipe {
 /// One direction.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    /// What is under way.
+    /// The bytes in transit.
     pub(crate) bytes: Vec<u8>,
     /// Nothing will follow.
     pub(crate) ended: bool,
-    /// Nobody reads any more.
+    /// The reader has closed its end.
     pub(crate) deaf: bool,
-    /// The reader has asked not to be told of more for now.
+    /// The reader has paused.
     pub(crate) paused: bool,
-    /// Nobody reads for now.
+    /// The reader does not read for now.
     pub(crate) full: bool,
     /// The writer waits for room.
     pub(crate) blocked: bool,
@@ -48,7 +48,7 @@ impl Pipe {
         }
     }
 
-    /// It breaks, and what is under way is lost.
+    /// It breaks, and bytes in transit are lost.
     pub(crate) fn cut_both(&mut self) {
         self.to_server.cut(0);
         self.to_client.cut(0);
@@ -59,7 +59,7 @@ impl Pipe {
         self.to_client.deaf && self.to_server.deaf
     }
 
-    /// Whether there is anything for anybody.
+    /// Whether there is anything to transmit.
     pub(crate) fn is_moving(&self) -> bool {
         let waits = self.server.is_none() && !self.to_client.ended;
         waits || self.to_client.is_moving() || (self.server.is_some() && self.to_server.is_moving())
@@ -69,12 +69,12 @@ impl Pipe {
         if side == Side::Server { self.server } else { Some(self.client.1) }
     }
 
-    /// What is under way to a side.
+    /// The direction to a side.
     pub(crate) fn stream(&mut self, to: Side) -> &mut Stream {
         if to == Side::Server { &mut self.to_server } else { &mut self.to_client }
     }
 
-    /// What is under way from a side.
+    /// The direction from a side.
     pub(crate) fn stream_from(&mut self, from: Side) -> &mut Stream {
         if from == Side::Server { &mut self.to_client } else { &mut self.to_server }
     }

@@ -1,25 +1,25 @@
-//! Peers without a machine: clients of protocol 1, and those who mean no good.
+//! Peers without a machine: clients of protocol 1, and hostile peers.
 
 use std::path::Path;
 
 use ipcio::driver::machine::{ConnectionId, Credentials, Machine};
 
-use super::{Side, World};
+use super::{Network, Side};
 
-/// A connection to the server whose other end is the test's own.
+/// A connection to the server whose other end is the test.
 #[derive(Debug, Default)]
 pub(crate) struct Raw {
     connection: Option<ConnectionId>,
-    /// What is under way to the server.
+    /// The bytes in transit to the server.
     pub(crate) to_server: Vec<u8>,
     /// What the server has written.
     pub(crate) received: Vec<u8>,
-    /// Whether nobody reads: the server can't write.
+    /// Whether the peer does not read, so that the server can't write.
     pub(crate) full: bool,
 }
 
 impl Raw {
-    /// Whether the connection stands.
+    /// Whether the connection is open.
     pub(crate) fn is_open(&self) -> bool {
         self.connection.is_some()
     }
@@ -34,7 +34,7 @@ impl Raw {
     }
 }
 
-impl World {
+impl Network {
     /// Connects to the server's control socket, or to a private one.
     pub(crate) fn connect_raw(&mut self, path: Option<&Path>) -> Option<usize> {
         let uid = self.uid;
@@ -64,14 +64,14 @@ impl World {
         }
     }
 
-    /// Its other end is closed.
+    /// Closes the test's end.
     pub(crate) fn end_raw(&mut self, raw: usize) {
         let Some(connection) = self.raws[raw].connection else { return };
         self.raws[raw].end();
         self.call(Side::Server, |server, now, mut events| server.lost(connection, now, &mut events));
     }
 
-    /// Somebody reads there again.
+    /// The peer reads again.
     pub(crate) fn read_raw(&mut self, raw: usize) {
         self.raws[raw].full = false;
         if let Some(connection) = self.raws[raw].connection {
@@ -90,9 +90,9 @@ impl World {
                 return;
             }
             raw.received.extend_from_slice(&bytes);
-            let said = &mut self.server_said;
+            let recorded = &mut self.server_recorded;
             server.written(connection, bytes.len(), now, &mut |event: ipcio::driver::machine::Event<'_>| {
-                said.push(event.into())
+                recorded.push(event.into())
             });
             if self.dies() {
                 return;

@@ -1,4 +1,4 @@
-//! A server and clients joined in memory: a driver without sockets, which carries bytes when it is told to.
+//! A server and clients connected in memory: a driver without sockets, which transmits bytes when it is told to.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
@@ -6,7 +6,7 @@
 mod pipe;
 mod random;
 mod raw;
-mod said;
+mod recorded;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use ipcio::{Code, Error};
 pub(crate) use pipe::Pipe;
 pub(crate) use random::Random;
 pub(crate) use raw::Raw;
-pub(crate) use said::Said;
+pub(crate) use recorded::Recorded;
 
 /// The handler that the server and every client have.
 pub(crate) const COMMAND: &str = "note";
@@ -34,24 +34,24 @@ pub(crate) enum Side {
     Client(usize),
 }
 
-/// All of them together, at one point in time.
-pub(crate) struct World {
+/// A server, clients and the connections between them, at one point in time.
+pub(crate) struct Network {
     pub(crate) now: Instant,
     pub(crate) random: Random,
     pub(crate) server: Option<Server>,
     pub(crate) server_options: server::Options,
     pub(crate) clients: Vec<Client>,
     pub(crate) pipes: Vec<Pipe>,
-    /// What the server and each client have said and nobody has taken.
-    pub(crate) server_said: Vec<Said>,
-    pub(crate) said: Vec<Vec<Said>>,
-    /// What clients have waited for.
+    /// The events of the server and of each client that were not taken yet.
+    pub(crate) server_recorded: Vec<Recorded>,
+    pub(crate) recorded: Vec<Vec<Recorded>>,
+    /// The reasons for which clients have waited.
     pub(crate) waits: Vec<(usize, Code)>,
     /// How many bytes a connection takes before it blocks.
     pub(crate) capacity: usize,
     /// The user that both sides see at the other end.
     pub(crate) uid: u32,
-    /// Out of how many writes of the server one is its last.
+    /// One of this many writes of the server is its last.
     pub(crate) mortality: Option<usize>,
     /// Connections of peers without a machine.
     pub(crate) raws: Vec<Raw>,
@@ -69,7 +69,7 @@ pub(crate) fn credentials() -> Credentials {
 }
 
 pub(crate) fn domain() -> Domain {
-    Domain::new("world").unwrap()
+    Domain::new("network").unwrap()
 }
 
 pub(crate) fn server_options() -> server::Options {
@@ -101,22 +101,22 @@ pub(crate) fn client_options(name: &str) -> client::Options {
     }
 }
 
-impl World {
-    /// A server that is started and no clients. Everything that is left to chance follows from `seed`.
-    pub(crate) fn new(seed: u64) -> World {
-        World::with_options(seed, server_options())
+impl Network {
+    /// A server that is started and no clients. All random choices follow from `seed`.
+    pub(crate) fn new(seed: u64) -> Network {
+        Network::with_options(seed, server_options())
     }
 
-    pub(crate) fn with_options(seed: u64, server_options: server::Options) -> World {
-        let mut world = World {
+    pub(crate) fn with_options(seed: u64, server_options: server::Options) -> Network {
+        let mut network = Network {
             now: Instant::now(),
             random: Random::new(seed),
             server: None,
             server_options,
             clients: Vec::new(),
             pipes: Vec::new(),
-            server_said: Vec::new(),
-            said: Vec::new(),
+            server_recorded: Vec::new(),
+            recorded: Vec::new(),
             waits: Vec::new(),
             capacity: usize::MAX,
             uid: 1,
@@ -125,8 +125,8 @@ impl World {
             control: None,
             private: Vec::new(),
         };
-        world.start_server();
-        world
+        network.start_server();
+        network
     }
 
     pub(crate) fn start_server(&mut self) {
@@ -136,12 +136,12 @@ impl World {
         self.server = Some(server);
     }
 
-    /// The server's process is gone. What it had written arrives.
+    /// The server's process ends. What it has written arrives.
     pub(crate) fn kill_server(&mut self) {
         self.server = None;
         self.control = None;
         self.private.clear();
-        self.server_said.clear();
+        self.server_recorded.clear();
         self.raws.iter_mut().for_each(Raw::end);
         for pipe in &mut self.pipes {
             pipe.leave(Side::Server);
@@ -158,13 +158,13 @@ impl World {
         client.commands().add(&[COMMAND.into()]).unwrap();
         client.connect().unwrap();
         self.clients.push(client);
-        self.said.push(Vec::new());
+        self.recorded.push(Vec::new());
         let index = self.clients.len() - 1;
         self.flush(Side::Client(index));
         index
     }
 
-    /// The client's process is gone, and a new one has its place and name.
+    /// The client's process ends, and a new one has its index and name.
     pub(crate) fn restart_client(&mut self, index: usize) {
         for pipe in &mut self.pipes {
             pipe.leave(Side::Client(index));
@@ -173,7 +173,7 @@ impl World {
         client.commands().add(&[COMMAND.into()]).unwrap();
         client.connect().unwrap();
         self.clients[index] = client;
-        self.said[index].clear();
+        self.recorded[index].clear();
         self.flush(Side::Client(index));
     }
 
@@ -192,7 +192,7 @@ impl World {
         })
     }
 
-    /// [`World::push`] of a one-way message, which moves to the server and no further.
+    /// [`Network::push`] of a one-way message, which is transmitted to the server and no further.
     pub(crate) fn send_only(&mut self, index: usize, kind: Kind, name: &str, text: &str) {
         self.push(index, kind, name, 0, text).unwrap();
         self.flush(Side::Client(index));
@@ -200,14 +200,14 @@ impl World {
         self.carry(pipe, Side::Server, usize::MAX);
     }
 
-    /// [`World::push`], then everything until nothing moves any more.
+    /// [`Network::push`], then [`Network::run_until_idle`].
     pub(crate) fn send(&mut self, index: usize, kind: Kind, name: &str, request: u64, text: &str) {
         self.push(index, kind, name, request, text).unwrap();
         self.flush(Side::Client(index));
-        self.settle();
+        self.run_until_idle();
     }
 
-    /// Calls a machine, and carries out what it wants then.
+    /// Calls a machine, and carries out its actions.
     pub(crate) fn call<T>(
         &mut self,
         side: Side,
@@ -218,18 +218,18 @@ impl World {
         result
     }
 
-    /// What the server has said since it was asked last.
-    pub(crate) fn take_server(&mut self) -> Vec<Said> {
-        std::mem::take(&mut self.server_said)
+    /// The events of the server since the last call.
+    pub(crate) fn take_server(&mut self) -> Vec<Recorded> {
+        std::mem::take(&mut self.server_recorded)
     }
 
-    /// What a client has said since it was asked last.
-    pub(crate) fn take(&mut self, index: usize) -> Vec<Said> {
-        std::mem::take(&mut self.said[index])
+    /// The events of a client since the last call.
+    pub(crate) fn take(&mut self, index: usize) -> Vec<Recorded> {
+        std::mem::take(&mut self.recorded[index])
     }
 
-    /// Everything moves until nothing does any more; time stands still.
-    pub(crate) fn settle(&mut self) {
+    /// Transmits everything until nothing is left to transmit. No time passes.
+    pub(crate) fn run_until_idle(&mut self) {
         while let Some(pipe) = (0..self.pipes.len()).find(|&pipe| self.pipes[pipe].is_moving()) {
             if self.server.is_some() {
                 self.accept(pipe);
@@ -239,26 +239,26 @@ impl World {
         }
     }
 
-    /// Time passes, from deadline to deadline.
+    /// Lets time pass, from deadline to deadline.
     pub(crate) fn wait(&mut self, duration: Duration) {
         let until = self.now + duration;
-        self.settle();
+        self.run_until_idle();
         while let Some((at, side)) = self.deadlines().min_by_key(|&(at, _)| at).filter(|&(at, _)| at <= until) {
             self.now = self.now.max(at);
             self.call(side, |machine, now, mut events| machine.elapsed(now, &mut events));
-            self.settle();
+            self.run_until_idle();
         }
         self.now = until;
     }
 
-    /// Whose deadline is when.
+    /// The deadlines of all machines.
     pub(crate) fn deadlines(&self) -> impl Iterator<Item = (Instant, Side)> {
         let server = self.server.as_ref().and_then(Machine::deadline).map(|at| (at, Side::Server));
         let clients = self.clients.iter().enumerate();
         server.into_iter().chain(clients.filter_map(|(index, client)| Some((client.deadline()?, Side::Client(index)))))
     }
 
-    /// The server takes the connection, if it has not.
+    /// The server accepts the connection, if it has not done so.
     pub(crate) fn accept(&mut self, pipe: usize) {
         let uid = self.uid;
         if self.pipes[pipe].server.is_some() || self.pipes[pipe].to_client.ended {
@@ -275,7 +275,7 @@ impl World {
         self.flush(Side::Server);
     }
 
-    /// Brings up to `count` bytes to `to`, or the end of the connection.
+    /// Transmits up to `count` bytes to `to`, or the end of the connection.
     pub(crate) fn carry(&mut self, pipe: usize, to: Side, count: usize) {
         let Some(connection) = self.pipes[pipe].connection(to) else { return };
         let stream = self.pipes[pipe].stream(to);
@@ -302,8 +302,8 @@ impl World {
         }
     }
 
-    /// The connection breaks, and takes what is under way with it. Either side learns of it by [`World::carry`].
-    /// What a dead server had written is in the client's hands already.
+    /// The connection breaks, and bytes in transit are lost. Either side learns of it by [`Network::carry`].
+    /// The client already has what a dead server had written.
     pub(crate) fn cut(&mut self, pipe: usize) {
         if self.pipes[pipe].to_client.ended {
             return;
@@ -323,7 +323,7 @@ impl World {
         })
     }
 
-    /// Carries out and writes everything that a machine wants.
+    /// Carries out all actions of a machine, and writes.
     pub(crate) fn flush(&mut self, side: Side) {
         self.call_only(side, |machine, now, mut events| machine.prepare(now, &mut events));
         loop {
@@ -372,7 +372,7 @@ impl World {
                 self.control = self.control.filter(|&control| control != listener);
                 self.private.retain(|&(private, _)| private != listener);
             }
-            // Clients of this world come back by themselves, or when a test says so.
+            // Clients of this network come back by themselves, or when a test says so.
             (Action::WatchFor(_) | Action::StopWatching, Side::Client(_)) => {}
             (action, side) => panic!("{side:?} wants {action:?}"),
         }
@@ -405,7 +405,7 @@ impl World {
         }
     }
 
-    /// There is room again where `reader` has read.
+    /// `reader` has read, so there is room again.
     fn resume_writing(&mut self, pipe: usize, reader: Side) {
         let writer = if reader == Side::Server { Side::Client(self.pipes[pipe].client.0) } else { Side::Server };
         if std::mem::take(&mut self.pipes[pipe].stream(reader).blocked) {
@@ -431,15 +431,15 @@ impl World {
         let now = self.now;
         match side {
             Side::Server => {
-                let said = &mut self.server_said;
-                self.server.as_mut().map(|server| f(server, now, &mut |event| said.push(Said::from(event))))
+                let recorded = &mut self.server_recorded;
+                self.server.as_mut().map(|server| f(server, now, &mut |event| recorded.push(Recorded::from(event))))
             }
             Side::Client(index) => {
-                let said = &mut self.said[index];
+                let recorded = &mut self.recorded[index];
                 let waits = &mut self.waits;
                 Some(f(&mut self.clients[index], now, &mut |event| match event {
                     Event::Waiting { error } => waits.push((index, error.code())),
-                    event => said.push(Said::from(event)),
+                    event => recorded.push(Recorded::from(event)),
                 }))
             }
         }
