@@ -27,23 +27,24 @@ pub struct SessionId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandId(pub u32);
 
-/// The process at the other end of a connection, as the system says: the one that connected or listens, and what it was then.
+/// The process at the other end of a connection, as the system reports it: the process that connected, or that listens, as it
+/// was then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// Its id; 0 where the system can't say, as for a process in another PID namespace.
+    /// The process id. It is 0 if the system cannot tell, for example for a process in another PID namespace.
     pub pid: u32,
-    /// The user that it runs as, or [`Credentials::UNKNOWN`].
+    /// The id of its user, or [`Credentials::UNKNOWN`].
     pub uid: u32,
-    /// The group that it runs as.
+    /// The id of its group.
     pub gid: u32,
 }
 
 impl Credentials {
-    /// A user without a number here, since the process is in another user namespace. No user has this one.
+    /// A user without an id here, because the process is in another user namespace. No user has this id.
     pub const UNKNOWN: u32 = u32::MAX;
 
-    /// Those of a process.
+    /// The credentials of a process.
     pub fn new(pid: u32, uid: u32, gid: u32) -> Credentials {
         Credentials { pid, uid, gid }
     }

@@ -8,7 +8,7 @@ use super::instance::Instance;
 use super::pending::Pending;
 use crate::error::{self, Error};
 
-/// Waits for the answer to the delivery of this number. When that is dropped before it has come, the delivery is withdrawn.
+/// Waits for the answer to the delivery with this number. If the future is dropped before, the delivery is withdrawn.
 pub(super) async fn answer<M: HasHandlers>(
     instance: &Instance<M>,
     pending: &Pending,

@@ -53,7 +53,7 @@ struct Call {
     data: Data,
 }
 
-/// A machine whose messages go to handlers, and that asks.
+/// A machine that has handlers and makes deliveries.
 pub(super) trait HasHandlers: Machine + Send + 'static {
     /// See [`client::Client::commands`] and [`server::Server::commands`].
     fn commands(&mut self) -> &mut Commands;

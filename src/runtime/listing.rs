@@ -1,4 +1,4 @@
-//! Who is connected to a server.
+//! The clients of a server.
 
 use std::time::{Instant, SystemTime};
 
@@ -9,22 +9,22 @@ use crate::server;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientInfo {
-    /// Its name.
+    /// The name of the client.
     pub name: String,
-    /// The id that the server gave it, 32 hex digits.
+    /// The id that the server gave to the client: 32 hex digits.
     pub uuid: String,
-    /// The process behind its connection; while it is away, behind its last one.
+    /// The process at the other end of the connection, or of the last connection if the client is away.
     pub peer: Credentials,
-    /// Since when it has been connected or, where it is away, since when it has been so.
+    /// When the client connected, or when its connection was lost if it is away.
     pub since: SystemTime,
-    /// Whether its connection is lost and it is expected back.
+    /// Whether the connection is lost and the client may still return to its session.
     pub is_away: bool,
-    /// What waits for it: messages and answers that it has not acknowledged, and the bytes that are kept for it.
+    /// The messages and answers that the client has not acknowledged: their number, and the bytes that are kept for it.
     pub queued: (usize, usize),
 }
 
 impl ClientInfo {
-    /// What the server says of it, by the time that is told.
+    /// Converts the time of the machine into the time of the system.
     pub(super) fn at(info: server::ClientInfo, now: Instant, time: SystemTime) -> ClientInfo {
         let server::ClientInfo { name, uuid, peer, since, is_away, queued } = info;
         let since = time.checked_sub(now.saturating_duration_since(since)).unwrap_or(time);

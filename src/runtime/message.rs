@@ -31,7 +31,7 @@ impl Message {
         &self.from
     }
 
-    /// On a server, the process behind the connection that it came on, as the system says; `None` on a client.
+    /// On a server: the process that sent the message, as the system reports it. `None` on a client.
     ///
     /// ```
     /// # async fn example() -> Result<(), ipcio::Error> {

@@ -135,7 +135,7 @@ impl Server {
     pub fn events(&self) -> EventReceiver<ServerEvent> {
         let Shared { instance, feed, .. } = &*self.shared;
         instance.driver.with(|io, _, _| {
-            let clients = io.machine.clients().map(|(name, uuid)| connected(name, uuid));
+            let clients = io.machine.connected().map(|(name, uuid)| connected(name, uuid));
             let displaced = io.is_displaced().then_some(ServerEvent::Displaced);
             feed.subscribe(clients.chain(displaced), |events| ServerEvent::Missed { events })
         })
@@ -181,8 +181,8 @@ impl Server {
         self.step(|machine| machine.emit(name, command, data.payload(), None))
     }
 
-    /// Asks the client of a name, and waits for what its handler returns. Dropping the future withdraws the question. A
-    /// client whose connection broke has two seconds to come back for it.
+    /// Sends a message to the client with this name, and waits for the result of its handler. A client whose connection broke
+    /// has two seconds to return. Dropping the future cancels the delivery.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -205,18 +205,23 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`Code::NoSuchClient`](crate::Code::NoSuchClient), [`Code::NoSuchCommand`](crate::Code::NoSuchCommand),
-    /// [`Code::ClientLeft`](crate::Code::ClientLeft) if it goes before it has answered,
-    /// [`Code::HandlerThrew`](crate::Code::HandlerThrew) with [`Error::remote`] if the handler failed,
-    /// [`Code::TooManyDeliveries`](crate::Code::TooManyDeliveries), and those of [`Server::emit`].
+    /// As [`Server::emit`], and:
+    ///
+    /// - [`Code::NoSuchClient`](crate::Code::NoSuchClient) if no client has the name.
+    /// - [`Code::NoSuchCommand`](crate::Code::NoSuchCommand) if the client has no handler for the command.
+    /// - [`Code::ClientLeft`](crate::Code::ClientLeft) if the client leaves before it answers.
+    /// - [`Code::HandlerThrew`](crate::Code::HandlerThrew) if the handler failed. [`Error::message`] and [`Error::remote`]
+    ///   describe its error.
+    /// - [`Code::TooManyDeliveries`](crate::Code::TooManyDeliveries) if too many deliveries wait for answers.
     pub async fn deliver(&self, name: &str, command: &str, data: impl Content) -> Result<Data, Error> {
         self.ask(None, name, command, data).await
     }
 
-    /// As [`Server::deliver`], for at most this long. An answer that has come by then counts, however late it is read.
+    /// As [`Server::deliver`], with a time limit. An answer that has arrived in time counts, even if the program was too busy
+    /// to read it in time.
     ///
     /// # Errors
-    /// As [`Server::deliver`], and [`Code::Timeout`](crate::Code::Timeout).
+    /// As [`Server::deliver`], and [`Code::Timeout`](crate::Code::Timeout) if no answer came in time.
     pub async fn deliver_within(
         &self,
         limit: Duration,

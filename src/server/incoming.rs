@@ -178,7 +178,7 @@ impl Server {
             clients: Vec<&'a str>,
             command_handlers: &'a [Box<str>],
         }
-        let clients = self.clients().map(|(name, _)| name).collect();
+        let clients = self.connected().map(|(name, _)| name).collect();
         // A struct of strings has no way to fail.
         let found = serde_json::to_vec(&Discovered { clients, command_handlers: self.commands.names() });
         let found = Arc::new(found.unwrap_or_default());

@@ -311,7 +311,7 @@ impl Server {
     }
 
     /// The names and the ids of the clients that are connected, in the order in which they came.
-    pub fn clients(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn connected(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut connected: Vec<_> = self.sessions.iter().filter(|(_, session)| session.is_connected()).collect();
         connected.sort_unstable_by_key(|&(id, _)| *id);
         connected.into_iter().map(|(_, session)| (session.name.as_str(), session.uuid.as_str()))
