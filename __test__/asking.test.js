@@ -201,7 +201,7 @@ for (const version of [2, 3]) {
       ['asked', 'other'].map(async name => {
         const peer = new RawPeer(domain.path)
         domain.defer(() => peer.close())
-        await peer.greet(name, { version })
+        await peer.handshake(name, { version })
         return peer
       }),
     )
