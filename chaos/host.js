@@ -2,6 +2,7 @@
 
 /** A process whose worker threads are terminated, while a client in its main thread continues. */
 
+const { once } = require('node:events')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 
@@ -10,7 +11,7 @@ const { Calls } = require('./calls')
 const { Random } = require('./random')
 const { descriptors, openWatching, ownMemory } = require('./vitals')
 
-/** The longest life of a worker, in milliseconds. */
+/** The longest life of a worker, or of its connection, in milliseconds. */
 const LONGEST_LIFE = 250
 
 const { domain, seed } = JSON.parse(process.argv[2])
@@ -47,6 +48,8 @@ async function live(life, folder, report) {
     workerData: { domain, life, seed: random.seed(), journal: path.join(folder, `worker.${life}`) },
   })
   worker.on('error', error => report.faults.push(`worker ${life}: ${error.stack}`))
+  // Every second worker is connected before its time runs, so that some send however busy the machine is.
+  if (life % 2 === 1) await Promise.race([once(worker, 'message'), once(worker, 'exit')])
   await new Promise(resolve => setTimeout(resolve, random.between(0, LONGEST_LIFE)))
   await worker.terminate()
 }
