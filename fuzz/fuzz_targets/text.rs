@@ -54,11 +54,16 @@ fn translation(side: Side) -> Translation {
     translation
 }
 
-/// The frames that a side reads.
+/// The frames that a side reads, up to a mistake, which ends a connection.
 fn frames<'a>(side: Side, socket: Socket, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let (mut translation, mut found) = (translation(side), Vec::new());
     for mut piece in pieces {
-        while let Ok(Some(frame)) = translation.next(socket, &mut piece) {
+        loop {
+            let frame = match translation.next(socket, &mut piece) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(_) => return found,
+            };
             let mut bytes = Vec::new();
             frame.encode(&mut bytes);
             assert_eq!(Frame::decode(&bytes), Ok(frame), "a frame that is none");
