@@ -22,8 +22,12 @@ impl Server {
         self.drop_connection(connection, now, events);
     }
 
-    /// Ends a connection of which the driver does not know yet that it has ended.
+    /// Ends a connection of which the driver does not know yet that it has ended. One that was ended by what it sent just
+    /// before is closed already.
     pub(super) fn drop_connection(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
+        if !self.connections.contains_key(&connection) {
+            return;
+        }
         self.actions.push_back(Action::Close(connection));
         self.connection_ended(connection, now, events);
     }

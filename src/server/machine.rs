@@ -75,6 +75,8 @@ impl Machine for Server {
         if let Some(bytes) = self.overflowing.forget(connection) {
             self.hear(connection, &bytes, now, events);
             self.overflowing.forget(connection);
+            // It has ended already, whatever it sent.
+            self.actions.retain(|action| *action != Action::Close(connection));
         }
         self.unfinished.forget(connection, &mut self.actions);
         self.connection_ended(connection, now, events);
