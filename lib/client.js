@@ -2,10 +2,9 @@
 
 const native = require('./binding.js')
 const { events, messages } = require('./constants.js')
-const { checkCommand, encode, isListenerEvent } = require('./core.js')
+const { encode, isListenerEvent } = require('./core.js')
 const { Deliveries } = require('./deliveries.js')
-const { describe } = require('./describe.js')
-const { closedError, invalidArgument, ipcError } = require('./errors.js')
+const { closedError, ipcError } = require('./errors.js')
 const { PromiseQueue, quiet } = require('./promises.js')
 const { Instance, coreOf } = require('./instance.js')
 const { inconsistent } = require('./refusals.js')
@@ -30,7 +29,6 @@ class Client extends Instance {
     // Time limits are the only thing that a client that is not started is driven for.
     () => this.isStarted() || this.#native.awaitTimeLimits(this.#core.onEvents),
   )
-  #route = { kind: undefined, name: undefined, command: undefined }
   /** Whether the last event was `connect`. */
   #announced = false
 
@@ -131,21 +129,9 @@ class Client extends Instance {
     if (this.#closed) throw closedError()
     const [payload, bytes] = encode(data)
     // Only now: `encode` may call functions of the program, which may send.
-    const route = this.#route
-    if (command !== route.command || name !== route.name || kind !== route.kind) {
-      this.#changeRoute(kind, name, command)
-    }
-    this.#core.outgoing.send(payload, bytes, request, limit)
-  }
-
-  /** Sets the route of the messages that follow. */
-  #changeRoute(kind, name, command) {
-    checkCommand(command)
-    if (typeof name !== 'string') {
-      throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
-    }
-    this.#core.outgoing.call(native.route, kind, name, command)
-    this.#route = { kind, name, command }
+    const { outgoing } = this.#core
+    outgoing.route(kind, name, command)
+    outgoing.send(payload, bytes, request, limit)
   }
 
   // --- incoming ---

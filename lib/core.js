@@ -341,12 +341,6 @@ function encode(data) {
   return isBytes(data) ? [toBuffer(data), 1] : [toText(data), 0]
 }
 
-function checkCommand(command) {
-  if (typeof command !== 'string') {
-    throw invalidArgument(`The command must be a string, not ${describe(command)}.`)
-  }
-}
-
 function runDispatch(core) {
   core.dispatch()
 }
@@ -367,4 +361,4 @@ function rethrow(error) {
   throw error
 }
 
-module.exports = { Core, checkCommand, encode, isListenerEvent }
+module.exports = { Core, encode, isListenerEvent }

@@ -3,6 +3,7 @@
 const native = require('./binding.js')
 const { longestRun } = require('./constants.js')
 const { errorFrom } = require('./errors.js')
+const { checkCommand, checkName } = require('./names.js')
 
 /** In place of a session whose deliveries are answered: the run consists of a client's own messages. */
 const MESSAGES = -1
@@ -21,11 +22,26 @@ class Outgoing {
   /** The route of the run, and the number of its first delivery, or 0. */
   #session = MESSAGES
   #first = 0
+  /** The route of the messages that follow: their kind, receiver and command. Most go where the one before went. */
+  #kind
+  #name
+  #command
 
   /** `schedule()` makes sure that `end` is called at the end of this tick. */
   constructor(id, schedule) {
     this.#id = id
     this.#schedule = schedule
+  }
+
+  /** Sets the route of the messages that follow. Throws for what no name can be. */
+  route(kind, name, command) {
+    if (command === this.#command && name === this.#name && kind === this.#kind) return
+    checkCommand(command)
+    checkName(name)
+    this.call(native.route, kind, name, command)
+    this.#kind = kind
+    this.#name = name
+    this.#command = command
   }
 
   /**

@@ -2,11 +2,10 @@
 
 const native = require('./binding.js')
 const { events, messages } = require('./constants.js')
-const { checkCommand, encode, isListenerEvent } = require('./core.js')
+const { encode, isListenerEvent } = require('./core.js')
 const { Deliveries } = require('./deliveries.js')
-const { describe } = require('./describe.js')
-const { invalidArgument } = require('./errors.js')
 const { Instance, coreOf } = require('./instance.js')
+const { checkCommand, checkName } = require('./names.js')
 const { inconsistent } = require('./refusals.js')
 const { Socket } = require('./socket.js')
 
@@ -33,7 +32,6 @@ class Server extends Instance {
     (kind, name, command, data, number, limit) => this.#ask(kind, name, command, data, number, limit),
     () => {},
   )
-  #route = { name: undefined, command: undefined }
 
   constructor(options, handlers) {
     super(options, native.Server)
@@ -57,9 +55,7 @@ class Server extends Instance {
 
   emit(name, command, data, delivery) {
     if (isListenerEvent(name, data)) return super.emit(name, command, data)
-    if (typeof name !== 'string') {
-      throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
-    }
+    checkName(name)
     checkCommand(command)
     const [payload, bytes] = encode(data)
     this.#core.outgoing.call(native.emit, name, command, payload, bytes, delivery)
@@ -99,15 +95,8 @@ class Server extends Instance {
   #ask(kind, name, command, data, number, limit) {
     const [payload, bytes] = encode(data)
     const { outgoing } = this.#core
-    // Behind what may call functions of the user's, which may ask.
-    if (command !== this.#route.command || name !== this.#route.name) {
-      checkCommand(command)
-      if (typeof name !== 'string') {
-        throw invalidArgument(`The client's name must be a string, not ${describe(name)}.`)
-      }
-      outgoing.call(native.route, kind, name, command)
-      this.#route = { name, command }
-    }
+    // Only now: `encode` may call functions of the program, which may ask.
+    outgoing.route(kind, name, command)
     outgoing.call(native.ask, payload, bytes, number, limit)
   }
 

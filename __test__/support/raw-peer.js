@@ -53,6 +53,25 @@ function extensionOf(block) {
   return Buffer.concat([length, block])
 }
 
+/** The text of a client's handshake. `fields` are those that differ from a new session's. */
+function handshakeOf(name, fields) {
+  const ipcio = {
+    version: 3,
+    session: randomBytes(16).toString('hex'),
+    attempt: 1,
+    server: null,
+    received: 0,
+    limit: 1 << 28,
+    ...fields,
+  }
+  return extended(textOf(null, 'handshake', name), ipcio)
+}
+
+/** A message of protocol 1 with the field that later protocols add. */
+function extended(text, ipcio) {
+  return `${text.slice(0, -1)},"ipcio":${JSON.stringify(ipcio)}}`
+}
+
 /** A server by hand, which listens at a path. It calls `serve(socket)` when it has answered a client's handshake. */
 function rawServer(path, serve) {
   const server = net.createServer(socket => {
@@ -62,7 +81,7 @@ function rawServer(path, serve) {
       const name = JSON.parse(splitter.push(bytes)[0]).data
       const ipcio = { version: 2, server: 'by hand', resumed: false, received: 0, limit: 1 << 28 }
       const answer = textOf(name, 'handshake', randomBytes(16).toString('hex'))
-      socket.write(answer.replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`))
+      socket.write(extended(answer, ipcio))
       serve(socket)
     })
   })
@@ -102,17 +121,7 @@ class RawPeer {
       this.#read(bytes.subarray(Buffer.byteLength(reply)))
     }
     this.socket.on('data', onData)
-    const ipcio = {
-      version: 3,
-      session: this.session,
-      attempt: 1,
-      server: null,
-      received: 0,
-      limit: 1 << 28,
-      ...fields,
-    }
-    const text = textOf(null, 'handshake', name).replace(/}$/, `,"ipcio":${JSON.stringify(ipcio)}}`)
-    this.socket.write(text)
+    this.socket.write(handshakeOf(name, { session: this.session, ...fields }))
     const [answer] = await answered.first(1)
     return answer
   }
@@ -160,4 +169,4 @@ class RawPeer {
   }
 }
 
-module.exports = { RawPeer, rawServer, KIND, FLAG, frameOf }
+module.exports = { RawPeer, rawServer, KIND, FLAG, frameOf, handshakeOf }

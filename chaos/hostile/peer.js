@@ -2,23 +2,15 @@
 
 /** A peer that may write anything. Its handshakes and frames are those of docs/protocol.md. */
 
-const { randomBytes } = require('node:crypto')
 const { once } = require('node:events')
 const net = require('node:net')
-const { KIND, frameOf } = require('../../__test__/support/raw-peer.js')
+const rawPeer = require('../../__test__/support/raw-peer.js')
 
-/** The text of a handshake. */
+const { KIND, frameOf } = rawPeer
+
+/** The text of a handshake of protocol 2. */
 function handshakeOf(name, fields) {
-  const ipcio = {
-    version: 2,
-    session: randomBytes(16).toString('hex'),
-    attempt: 1,
-    server: null,
-    received: 0,
-    limit: 2 ** 28,
-    ...fields,
-  }
-  return JSON.stringify({ id: null, command: 'handshake', data: name, delivery: null, ipcio })
+  return rawPeer.handshakeOf(name, { version: 2, ...fields })
 }
 
 class Peer {

@@ -75,8 +75,8 @@ pub(crate) unsafe fn define(env: sys::napi_env, exports: sys::napi_value) {
     }
 }
 
-/// `route(instance, kind, name, command)`: where the messages of a client, or the deliveries of a server, go from now on. Most go where the one
-/// before went, so it need not be said for each.
+/// `route(instance, kind, name, command)`: where the messages of a client, or the deliveries of a server, go from now on.
+/// Most go where the one before went, so it need not be said for each.
 unsafe extern "C" fn route(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: those of this call.
     let arguments = unsafe { Arguments::<4>::of(env, info) };

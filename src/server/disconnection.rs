@@ -32,6 +32,13 @@ impl Server {
         self.connection_ended(connection, now, events);
     }
 
+    /// Closes a connection, unless it has ended.
+    pub(super) fn close_connection(&mut self, connection: ConnectionId) {
+        if self.connections.remove(&connection).is_some() {
+            self.actions.push_back(Action::Close(connection));
+        }
+    }
+
     pub(super) fn connection_ended(&mut self, connection: ConnectionId, now: Instant, events: &mut dyn Events) {
         match self.connections.remove(&connection) {
             Some(Connection::Handshake { until, .. }) => self.timers.clear(until, Timer::Handshake(connection)),
@@ -112,9 +119,7 @@ impl Server {
         let held = session.holds.take();
         self.release(held);
         for connection in session.connections() {
-            if self.connections.remove(&connection).is_some() {
-                self.actions.push_back(Action::Close(connection));
-            }
+            self.close_connection(connection);
         }
         if let Wire::Lost { absent, expired } = session.wire {
             self.timers.clear(absent, Timer::Absent(id));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::outgoing::acknowledged;
 use super::session::Session;
 use super::{Connection, Server, Timer};
 use crate::error;
@@ -115,12 +116,7 @@ impl Server {
         }
         match frame.kind {
             Kind::Void | Kind::Padding => {}
-            Kind::Acknowledgement => {
-                session.sequence.outbox.acknowledge(frame.id, |_| ())?;
-                if !session.sequence.outbox.is_written() {
-                    self.schedule.write_to(session);
-                }
-            }
+            Kind::Acknowledgement => acknowledged(session, frame.id, &mut self.schedule)?,
             Kind::Send => self.message(id, frame, None, events),
             Kind::Request if frame.name.is_empty() => self.message(id, frame, Some(frame.id), events),
             Kind::Request => self.relay_request(id, frame, now),

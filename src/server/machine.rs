@@ -128,8 +128,7 @@ impl Machine for Server {
             Some(Connection::Ending(text)) => {
                 text.advance(count);
                 if text.is_written() {
-                    self.connections.remove(&connection);
-                    self.actions.push_back(Action::Close(connection));
+                    self.close_connection(connection);
                 }
             }
             Some(&mut Connection::Session(id)) => self.written_to(id, connection, count, events),

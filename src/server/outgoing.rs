@@ -9,6 +9,7 @@ use super::{Connection, Options, Server, check_size};
 use crate::error::{self, Error};
 use crate::log::log;
 use crate::machine::{ConnectionId, Event, Events, Machine, SessionId};
+use crate::protocol::ProtocolError;
 use crate::protocol::frame::{EXTENDED_SINCE, Frame, Kind};
 
 impl Server {
@@ -183,11 +184,8 @@ impl Server {
     /// What was translated for a client that can't acknowledge it counts as received once it is written.
     fn acknowledge_translated(&mut self, id: SessionId, count: u64) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let result = session.sequence.outbox.acknowledge(count, |_| ());
+        let result = acknowledged(session, count, &mut self.schedule);
         debug_assert_eq!(result, Ok(()), "only frames that were translated are counted");
-        if !session.sequence.outbox.is_written() {
-            self.schedule.write_to(session);
-        }
         self.may_be_done(id);
     }
 
@@ -208,6 +206,15 @@ impl Server {
             }
         }
     }
+}
+
+/// A client has received so many frames. Some that waited for that may be written now.
+pub(super) fn acknowledged(session: &mut Session, count: u64, schedule: &mut Schedule) -> Result<(), ProtocolError> {
+    session.sequence.outbox.acknowledge(count, |_| ())?;
+    if !session.sequence.outbox.is_written() {
+        schedule.write_to(session);
+    }
+    Ok(())
 }
 
 /// Something was queued for this session.

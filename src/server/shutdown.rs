@@ -105,8 +105,7 @@ impl Server {
         let found: Vec<ConnectionId> =
             (self.connections.iter()).filter(|(_, one)| is_one(one)).map(|(&connection, _)| connection).collect();
         for connection in found {
-            self.connections.remove(&connection);
-            self.actions.push_back(Action::Close(connection));
+            self.close_connection(connection);
         }
     }
 

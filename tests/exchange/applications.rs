@@ -133,6 +133,9 @@ impl Applications {
             _ => {}
         }
         self.listen();
+        if self.network.random.one_in(60) {
+            self.server_asks();
+        }
     }
 
     fn client_sends(&mut self, client: usize) {
@@ -203,7 +206,7 @@ impl Applications {
     }
 
     /// The server asks one of its clients.
-    pub(crate) fn server_asks(&mut self) {
+    fn server_asks(&mut self) {
         if self.network.server.is_none() || self.quiet {
             return;
         }

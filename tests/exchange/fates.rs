@@ -78,8 +78,19 @@ impl Applications {
         self.cancelled.extend(self.asked.drain().map(|(request, _)| (name(SERVER), request)));
     }
 
+    /// Some steps after a server has died, some `steps` on average, another one takes its place.
+    pub(crate) fn replace_dead_server(&mut self, steps: usize) {
+        if self.network.server.is_some() {
+            return;
+        }
+        while self.network.random.below(steps) > 0 {
+            self.step();
+        }
+        self.next_server();
+    }
+
     /// Another server's process takes the place of the one that has died.
-    pub(crate) fn next_server(&mut self) {
+    pub(super) fn next_server(&mut self) {
         self.bury_server();
         self.network.start_server();
     }

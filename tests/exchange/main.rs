@@ -34,9 +34,6 @@ fn while_the_server_lives_everything_arrives_exactly_once_and_in_order() {
         let mut applications = Applications::new(seed);
         for _ in 0..1500 {
             applications.step();
-            if applications.network.random.one_in(60) {
-                applications.server_asks();
-            }
             if applications.network.random.one_in(100) {
                 applications.server_sends();
             }
@@ -80,9 +77,6 @@ fn when_clients_die_what_is_for_them_reaches_the_next_of_their_name() {
         let mut applications = Applications::new(seed);
         for _ in 0..1500 {
             applications.step();
-            if applications.network.random.one_in(60) {
-                applications.server_asks();
-            }
             if applications.network.random.one_in(100) {
                 applications.restart_one();
             }
@@ -112,9 +106,6 @@ fn when_clients_close_what_they_were_told_has_arrived() {
         const STAY: [usize; 3] = [2, 3, SERVER];
         for _ in 0..1500 {
             applications.step();
-            if applications.network.random.one_in(60) {
-                applications.server_asks();
-            }
             if applications.network.random.one_in(80) {
                 let client = applications.network.random.below(2);
                 applications.close_one(client);
@@ -143,9 +134,6 @@ fn when_the_server_closes_the_next_one_gets_what_it_did_not_take() {
         let mut applications = Applications::new(seed);
         for _ in 0..2000 {
             applications.step();
-            if applications.network.random.one_in(60) {
-                applications.server_asks();
-            }
             if applications.network.random.one_in(200) && applications.all_connected() {
                 applications.restart_server();
             }
@@ -170,17 +158,9 @@ fn when_the_server_dies_nothing_is_lost_and_what_comes_twice_is_marked() {
             applications.network.mortality = Some([40, 400][applications.network.random.below(2)]);
             applications.step();
             if applications.network.random.one_in(60) {
-                applications.server_asks();
-            }
-            if applications.network.random.one_in(60) {
                 applications.leave_one();
             }
-            if applications.network.server.is_none() {
-                while applications.network.random.below(20) > 0 {
-                    applications.step();
-                }
-                applications.next_server();
-            }
+            applications.replace_dead_server(20);
             if applications.network.random.one_in(40) {
                 applications.a_stranger_acts();
             }
@@ -218,15 +198,7 @@ fn anything_happens(mut applications: Applications, seed: u64) {
     for _ in 0..2000 {
         applications.network.mortality = seed.is_multiple_of(2).then_some(2000);
         applications.step();
-        if applications.network.random.one_in(60) {
-            applications.server_asks();
-        }
-        if applications.network.server.is_none() {
-            while applications.network.random.below(10) > 0 {
-                applications.step();
-            }
-            applications.next_server();
-        }
+        applications.replace_dead_server(10);
         if applications.network.random.one_in(40) {
             applications.network.capacity = [usize::MAX, 5, 40, 3000][applications.network.random.below(4)];
         }
